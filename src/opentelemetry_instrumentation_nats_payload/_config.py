@@ -1,0 +1,177 @@
+"""The settings: one dataclass is the source of names, variables, defaults and accepted values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import Any, Literal, cast
+
+from . import environment_variables as variables
+from ._guard import logger
+from ._subjects import is_pattern
+
+Carrier = Literal["payload", "headers", "both", "auto"]
+ConsumedField = Literal["refresh", "keep", "strip"]
+ConsumerParent = Literal["message", "link"]
+
+_PATTERN = "NATS subjects, with * for a token and a last > for the rest"
+_FIELD_NAME = 'printable ASCII without " and \\'
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What a setting takes: ``read`` returns the value or raises ValueError."""
+
+    description: str
+    read: Callable[[str], str]
+    many: bool = False
+    """Whether the setting is a list; in text its items are separated by commas."""
+
+
+def _one_of(*choices: str) -> Accepted:
+    def read(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(text)
+        return text.lower()
+
+    return Accepted(" | ".join(choices), read)
+
+
+def _read_pattern(text: str) -> str:
+    if not is_pattern(text):
+        raise ValueError(text)
+    return text
+
+
+def _read_field_name(text: str) -> str:
+    if not text or not text.isascii() or not text.isprintable() or '"' in text or "\\" in text:
+        raise ValueError(text)
+    return text
+
+
+def _setting(default: object, variable: str, accepted: Accepted, description: str) -> Any:
+    metadata = {"variable": variable, "accepted": accepted, "description": description}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How messages are traced. Every field is a keyword argument of ``instrument()``, an
+    environment variable and an option of the declarative configuration file.
+    """
+
+    carrier: Carrier = _setting(
+        "payload",
+        variables.OTEL_PYTHON_NATS_CARRIER,
+        _one_of("payload", "headers", "both", "auto"),
+        "Where the context travels. auto: in the payload where it can carry it, else in headers.",
+    )
+    payload_field: str = _setting(
+        "_otel_trace_headers",
+        variables.OTEL_PYTHON_NATS_PAYLOAD_FIELD,
+        Accepted(_FIELD_NAME, _read_field_name),
+        "The field written into the payload, and read first.",
+    )
+    payload_field_aliases: tuple[str, ...] = _setting(
+        ("_otel_trace_context",),
+        variables.OTEL_PYTHON_NATS_PAYLOAD_FIELD_ALIASES,
+        Accepted(_FIELD_NAME, _read_field_name, many=True),
+        "Further fields that are read, never written.",
+    )
+    consumed_field: ConsumedField = _setting(
+        "refresh",
+        variables.OTEL_PYTHON_NATS_CONSUMED_FIELD,
+        _one_of("refresh", "keep", "strip"),
+        "What the callback finds in the field: the context of its process span (refresh), "
+        "what came (keep), or no field (strip).",
+    )
+    excluded_subjects: tuple[str, ...] = _setting(
+        (),
+        variables.OTEL_PYTHON_NATS_EXCLUDED_SUBJECTS,
+        Accepted(_PATTERN, _read_pattern, many=True),
+        "Subjects that are left alone: no span, no propagation.",
+    )
+    propagate_only_subjects: tuple[str, ...] = _setting(
+        (),
+        variables.OTEL_PYTHON_NATS_PROPAGATE_ONLY_SUBJECTS,
+        Accepted(_PATTERN, _read_pattern, many=True),
+        "Subjects without spans, whose messages still pass the context on.",
+    )
+    subject_templates: tuple[str, ...] = _setting(
+        (),
+        variables.OTEL_PYTHON_NATS_SUBJECT_TEMPLATES,
+        Accepted(_PATTERN, _read_pattern, many=True),
+        "Patterns that name the spans of the subjects they match.",
+    )
+    consumer_parent: ConsumerParent = _setting(
+        "message",
+        variables.OTEL_PYTHON_NATS_CONSUMER_PARENT,
+        _one_of("message", "link"),
+        "The process span continues the trace of the message, or starts a new one linked to it.",
+    )
+
+
+NATSConfiguration = make_dataclass(
+    "NATSConfiguration",
+    [(f.name, str | list[str] | None, field(default=None)) for f in fields(Settings)],
+    frozen=True,
+)
+"""The options of the declarative configuration file; None is what the file leaves out.
+
+Values are checked by :func:`resolve`, not here: a wrong one costs the option, not the tracing.
+"""
+
+
+def resolve(
+    arguments: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """The settings: an argument that is not None, else the environment variable, else the default.
+
+    Args:
+        arguments: by field name; strings, or for lists also iterables of strings.
+        environ: the environment; an empty variable counts as not set.
+    """
+    chosen: dict[str, Any] = {}
+    for setting in fields(Settings):
+        variable: str = setting.metadata["variable"]
+        argument = (arguments or {}).get(setting.name)
+        source, value = setting.name, argument
+        if argument is None:
+            source, value = variable, environ.get(variable) or None
+        accepted: Accepted = setting.metadata["accepted"]
+        parsed = None if value is None else _parse(source, value, accepted, setting.default)
+        chosen[setting.name] = setting.default if parsed is None else parsed
+    return Settings(**chosen)
+
+
+def _parse(source: str, value: object, accepted: Accepted, default: object) -> object:
+    """The value, or None for the default. Of a list the good items stay."""
+    if not accepted.many:
+        return _read(source, value, accepted, f"the default {default!r} is used")
+    if isinstance(value, str):
+        value = [text for text in value.split(",") if text.strip()]
+    if not isinstance(value, Iterable):
+        return _complain(source, value, accepted, f"the default {default!r} is used")
+    items = cast("Iterable[object]", value)
+    read = (_read(source, item, accepted, "it is left out") for item in items)
+    return tuple(item for item in read if item is not None)
+
+
+def _read(source: str, value: object, accepted: Accepted, consequence: str) -> str | None:
+    try:
+        if not isinstance(value, str):
+            raise ValueError(value)
+        return accepted.read(value.strip())
+    except ValueError:
+        return _complain(source, value, accepted, consequence)
+
+
+def _complain(source: str, value: object, accepted: Accepted, consequence: str) -> None:
+    logger.warning(
+        "%s: %r is not accepted, %s. Accepted: %s.",
+        source,
+        value,
+        consequence,
+        accepted.description,
+    )

@@ -1,0 +1,126 @@
+"""What is known of a ``nats.aio.client.Client``: its server, limits, inboxes, JetStream prefixes.
+
+This and the wrapper modules (``_client``, ``_subscription``, ``_jetstream``) are the only ones
+that know nats-py's insides. Private names that are read, all of them here:
+
+=============================  ======================================================
+``Client._server_info``        the server's INFO, a new dict at each connect
+``Client._current_server``     the server chosen last, its ``uri`` a ``ParseResult``
+``Client._inbox_prefix``       bytearray, ``_INBOX`` unless chosen by the application
+``Client._max_pending_size``   bytes that may wait for a reconnect
+``Client._pending_data_size``  bytes that do, commands included; also written
+=============================  ======================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _semconv
+from ._subjects import INBOX_PREFIXES
+
+_ATTRIBUTE = "_otel_nats_connection"
+_PULL_REQUEST = ".CONSUMER.MSG.NEXT."
+
+
+class Connection:
+    """One client, as the wrappers need it. Attributes are made anew when it reconnects.
+
+    Attributes:
+        attributes: of every span of this client.
+        inbox_prefixes: what the subjects of replies to this client, and to others, start with.
+        api_prefixes: of JetStream APIs reached through this client that do not start with ``$``.
+        supports_headers: whether the server takes headers; one that does not drops the connection.
+    """
+
+    __slots__ = (
+        "_info",
+        "_max_payload",
+        "api_prefixes",
+        "attributes",
+        "inbox_prefixes",
+        "supports_headers",
+    )
+
+    def __init__(self) -> None:
+        self._info: object = None
+        self.supports_headers = False
+        self._max_payload = 0
+        self.attributes: dict[str, str | int] = {}
+        self.inbox_prefixes = INBOX_PREFIXES
+        self.api_prefixes: tuple[str, ...] = ()
+
+    def refresh(self, client: Any) -> None:
+        """Read the server's INFO again if it is another one than last time."""
+        info = client._server_info
+        if info is self._info:
+            return
+        self.attributes = _attributes(client, info)
+        self.inbox_prefixes = (*INBOX_PREFIXES, client._inbox_prefix.decode() + ".")
+        self.supports_headers = bool(info.get("headers"))
+        # nats-py 2.2 does not read the server's limit into max_payload.
+        self._max_payload = min(info.get("max_payload", client.max_payload), client.max_payload)
+        self._info = info
+
+    def inbox_template(self, subject: str) -> str | None:
+        """The pattern of the inboxes that ``subject`` is one of, such as ``_INBOX.>``."""
+        prefix = next((p for p in self.inbox_prefixes if subject.startswith(p)), None)
+        return None if prefix is None else prefix + ">"
+
+    def add_api_prefix(self, prefix: str) -> None:
+        """Remember the prefix of a JetStream API, such as ``acme.js`` over an account import."""
+        start = prefix + "."
+        if not prefix.startswith("$") and start not in self.api_prefixes:
+            self.api_prefixes = (*self.api_prefixes, start)
+
+    def is_api_request(self, subject: str) -> bool:
+        """Whether ``subject`` belongs to a JetStream API that does not start with ``$``.
+
+        A pull subscription older than the instrumentation asks under a prefix never seen.
+        """
+        if self.api_prefixes and subject.startswith(self.api_prefixes):
+            return True
+        return _PULL_REQUEST in subject
+
+    def fits(self, client: Any, size: int) -> bool:
+        """Whether a message of ``size`` bytes, headers and payload, can be sent.
+
+        Past ``max_payload`` the server drops the connection. While there is none, nats-py raises
+        OutboundBufferLimitError once its buffer is full.
+        """
+        if size > self._max_payload:
+            return False
+        if client.is_connected:
+            return True
+        return bool(client._pending_data_size + size <= client._max_pending_size)
+
+
+def connection_of(client: Any) -> Connection:
+    """The :class:`Connection` of ``client``, up to date."""
+    connection: Connection | None = client.__dict__.get(_ATTRIBUTE)
+    if connection is None:
+        connection = client.__dict__[_ATTRIBUTE] = Connection()
+    connection.refresh(client)
+    return connection
+
+
+def discount(client: Any, added: int) -> None:
+    """Take what we added to a message off the buffer of a client that has no connection.
+
+    The limit then counts the application's bytes alone, so that it is reached by the same
+    message as without us.
+    """
+    if not client.is_connected and client._pending_data_size > added:
+        client._pending_data_size -= added
+
+
+def _attributes(client: Any, info: dict[str, Any]) -> dict[str, str | int]:
+    attributes: dict[str, str | int] = {_semconv.MESSAGING_SYSTEM: _semconv.SYSTEM_NATS}
+    server = client._current_server
+    if server is not None and server.uri.hostname:
+        attributes[_semconv.SERVER_ADDRESS] = server.uri.hostname
+        if server.uri.port:
+            attributes[_semconv.SERVER_PORT] = server.uri.port
+    if "client_id" in info:
+        attributes[_semconv.MESSAGING_CLIENT_ID] = str(info["client_id"])
+    return attributes

@@ -1,0 +1,68 @@
+"""Telemetry never hurts the application: the one place where our own errors end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+logger = logging.getLogger("opentelemetry_instrumentation_nats_payload")
+"""The one logger of this package."""
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+_Default = TypeVar("_Default")
+
+_MAX_KINDS = 1000
+_warned: set[tuple[str, ...]] = set()
+
+
+def guarded(
+    default: _Default,
+) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result | _Default]]:
+    """A decorator: an exception is reported, and ``default`` returned in its place.
+
+    Only for functions that do our work. The application's own calls stay outside, so that its
+    errors, and ``CancelledError`` or ``KeyboardInterrupt``, pass unchanged.
+    """
+
+    def decorate(
+        function: Callable[_Arguments, _Result],
+    ) -> Callable[_Arguments, _Result | _Default]:
+        @wraps(function)
+        def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result | _Default:
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                report(function.__qualname__, error)
+                return default
+
+        return call
+
+    return decorate
+
+
+def report(what: str, error: Exception) -> None:
+    """Log that ``what`` failed: a warning the first time for a kind of error, then DEBUG."""
+    kind = (what, type(error).__name__)
+    level = logging.WARNING if _is_first(kind) else logging.DEBUG
+    logger.log(
+        level,
+        "Tracing of a NATS message failed in %s; the message is not affected.",
+        what,
+        exc_info=error,
+    )
+
+
+def warn_once(message: str, *args: str) -> None:
+    """Log a warning, once for the same message and arguments."""
+    if _is_first((message, *args)):
+        logger.warning(message, *args)
+
+
+def _is_first(kind: tuple[str, ...]) -> bool:
+    if kind in _warned or len(_warned) >= _MAX_KINDS:
+        return False
+    _warned.add(kind)
+    return True

@@ -1,0 +1,64 @@
+"""The context of a message, for work that goes on outside of the callback."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
+
+from ._carrier import receive
+from ._guard import guarded
+from ._telemetry import current_or_default
+
+_ATTRIBUTE = "_otel_nats_context"
+
+
+@guarded(None)
+def remember(message: Any, context: Context) -> None:
+    """Keep ``context`` with a ``nats.aio.msg.Msg``, for as long as the message lives.
+
+    In ``__dict__``, because ``Msg`` is an unhashable dataclass: its fields, equality and repr
+    stay as they are.
+    """
+    message.__dict__[_ATTRIBUTE] = context
+
+
+@contextmanager
+def use_message_context(message: Any) -> Generator[Context]:
+    """Make the context of a message current, for a worker that got it through a queue.
+
+    .. code-block:: python
+
+        message = await queue.get()
+        with use_message_context(message):
+            await handle(message)  # spans and publishes here belong to the message's trace
+
+    Args:
+        message: a ``nats.aio.msg.Msg``. Its context is that of its process span, whatever
+            ``consumed_field`` made of the payload; of a message that went through no callback,
+            the one it carries.
+
+    Yields:
+        The context; the current one, unchanged, if the message has none.
+    """
+    context = _context_of(message)
+    if context is None:
+        yield context_api.get_current()
+        return
+    token = context_api.attach(context)
+    try:
+        yield context
+    finally:
+        context_api.detach(token)
+
+
+@guarded(None)
+def _context_of(message: Any) -> Context | None:
+    remembered = cast("Context | None", message.__dict__.get(_ATTRIBUTE))
+    if remembered is not None:
+        return remembered
+    embedded = receive(current_or_default(), message.data, message.headers).embedded
+    return embedded.context if embedded else None

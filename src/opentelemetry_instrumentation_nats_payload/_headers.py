@@ -1,0 +1,47 @@
+"""Message headers as a carrier. Pure functions on header dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from opentelemetry.propagators.textmap import Getter
+
+_HEADERS_LINE_SIZE = len(b"NATS/1.0\r\n")
+_LINE_EXTRA_SIZE = len(b": \r\n")
+
+
+class HeaderGetter(Getter[Mapping[str, str]]):
+    """Reads header values whatever the case of their names: Go clients send ``Traceparent``."""
+
+    def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
+        value = carrier.get(key)
+        if value is None:
+            wanted = key.lower()
+            value = next((v for k, v in carrier.items() if k.lower() == wanted), None)
+        return None if value is None else [value]
+
+    def keys(self, carrier: Mapping[str, str]) -> list[str]:
+        return list(carrier)
+
+
+header_getter = HeaderGetter()
+
+
+def with_carrier(
+    headers: Mapping[str, str] | None, carrier: Mapping[str, str], replaced: Iterable[str]
+) -> dict[str, str]:
+    """A new dict: ``headers`` without those named in ``replaced``, in any case, and ``carrier``."""
+    names = {name.lower() for name in replaced}
+    kept = {k: v for k, v in (headers or {}).items() if k.lower() not in names}
+    return {**kept, **carrier}
+
+
+def wire_size(headers: Mapping[str, str] | None) -> int:
+    """Bytes that nats-py sends for ``headers`` (``Client._send_publish``), or a few more.
+
+    The server counts them towards ``max_payload``, nats-py does not.
+    """
+    if headers is None:
+        return 0
+    lines = sum(len(k.encode()) + len(v.encode()) + _LINE_EXTRA_SIZE for k, v in headers.items())
+    return _HEADERS_LINE_SIZE + lines + len(b"\r\n")

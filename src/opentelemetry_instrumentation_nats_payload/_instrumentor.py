@@ -1,0 +1,106 @@
+"""NATSInstrumentor: settings, then telemetry, then patches."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Collection
+from dataclasses import fields
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from ._config import NATSConfiguration, Settings, resolve
+from ._guard import logger
+from ._patching import PatchTable
+from ._telemetry import Telemetry, set_current
+from .package import _instruments
+
+_SETTINGS = frozenset(setting.name for setting in fields(Settings))
+_OPTIONS = frozenset({"tracer_provider", "propagator", "publish_hook", "process_hook"})
+_NOT_OURS = frozenset({"meter_provider", "logger_provider", "skip_dep_check"})
+"""What distributions may pass to every instrumentor."""
+
+# The base class is a singleton whose __init__ runs at every call: state is kept here.
+_patches = PatchTable()
+
+
+class NATSInstrumentor(BaseInstrumentor):
+    """Traces what nats-py publishes and delivers, with the context inside the payload.
+
+    .. code-block:: python
+
+        NATSInstrumentor().instrument()
+
+    Keyword arguments of ``instrument()``, all optional:
+
+    - ``tracer_provider``, ``propagator``: in place of the global ones.
+    - ``publish_hook(span, details)``, ``process_hook(span, message)``: called with the recording
+      span before the message is sent, and before the callback runs.
+    - every setting, by its name: ``carrier``, ``payload_field``, ``payload_field_aliases``,
+      ``consumed_field``, ``excluded_subjects``, ``propagate_only_subjects``,
+      ``subject_templates``, ``consumer_parent``. An argument wins over its environment variable.
+    """
+
+    configuration = NATSConfiguration
+    """The options of this instrumentation in a declarative configuration file."""
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        return _instruments
+
+    def _instrument(self, **kwargs: Any) -> None:
+        """Raises nothing but ImportError, where nats-py is missing: any other exception would
+        end the loading of the instrumentations after this one.
+        """
+        # Here and not above: this package can be imported where nats-py is missing.
+        importlib.import_module("nats")
+        try:
+            telemetry = _make_telemetry(kwargs)
+            _patch(telemetry)
+            set_current(telemetry)
+        except Exception:
+            _patches.restore()
+            logger.exception("NATS is not instrumented")
+
+    def _uninstrument(self, **_: Any) -> None:
+        _patches.restore()
+        set_current(None)
+
+
+def _make_telemetry(kwargs: dict[str, Any]) -> Telemetry:
+    unknown = sorted(kwargs.keys() - _SETTINGS - _OPTIONS - _NOT_OURS)
+    if unknown:
+        accepted = ", ".join(sorted(_SETTINGS | _OPTIONS))
+        logger.warning(
+            "instrument(): %s unknown, ignored. Accepted: %s.", ", ".join(unknown), accepted
+        )
+    options = {name: value for name, value in kwargs.items() if name in _OPTIONS}
+    return Telemetry(resolve({k: v for k, v in kwargs.items() if k in _SETTINGS}), **options)
+
+
+def _patch(telemetry: Telemetry) -> None:
+    from nats.aio.client import Client  # noqa: PLC0415
+    from nats.aio.msg import Msg  # noqa: PLC0415
+    from nats.js.client import JetStreamContext  # noqa: PLC0415
+    from nats.js.manager import JetStreamManager  # noqa: PLC0415
+
+    from . import _client, _jetstream  # noqa: PLC0415
+
+    _patches.replace(Client, "publish", partial(_client.wrap_publish, telemetry=telemetry))
+    subscribe = partial(_client.wrap_subscribe, telemetry=telemetry, patches=_patches)
+    _patches.replace(Client, "subscribe", subscribe)
+    respond = partial(_client.wrap_respond, telemetry=telemetry)
+    _patches.replace(Msg, "respond", partial(respond, reply_of=attrgetter("reply")))
+    for owner in (JetStreamContext, JetStreamManager):
+        _patches.replace(owner, "__init__", partial(_jetstream.wrap_init, telemetry=telemetry))
+    _patch_micro(respond)
+
+
+def _patch_micro(respond: Any) -> None:
+    try:
+        from nats.micro.request import Request  # noqa: PLC0415
+    except ImportError:
+        logger.debug("this nats-py has no nats.micro")
+        return
+    _patches.replace(Request, "respond", partial(respond, reply_of=attrgetter("_msg.reply")))

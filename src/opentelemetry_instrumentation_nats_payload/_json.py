@@ -1,0 +1,79 @@
+"""Is this payload one JSON object, and what does the JSON of a carrier say? Pure functions.
+
+msgspec answers in about a tenth of the time of :mod:`json`, and without blocking the event loop
+on a large message. Both give the same verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeGuard, cast
+
+try:
+    from . import _json_msgspec as _backend
+except ImportError:  # no msgspec for this interpreter
+    from . import _json_stdlib as _backend
+
+WHITESPACE = b" \t\n\r"
+"""The whitespace of JSON (RFC 8259, section 2). ``bytes.strip()`` alone would take more."""
+
+MAX_CARRIER_ENTRIES = 16
+MAX_CARRIER_SIZE = 8192
+"""Bytes of a carrier's JSON. Larger ones are never written, and ignored when read."""
+
+
+def is_object(payload: bytes) -> bool:
+    """Whether ``payload`` is, as a whole, one JSON object in UTF-8.
+
+    ``NaN``, ``Infinity`` and lone surrogate escapes count as JSON, because Python's json writes
+    them. A document nested deeper than the interpreter's recursion limit does not.
+    """
+    if not _has_braces(payload) or not _is_utf8(payload):
+        return False
+    return _backend.is_json(payload)
+
+
+def _has_braces(payload: bytes) -> bool:
+    if payload[:1] == b"{" and payload[-1:] == b"}":
+        return True
+    trimmed = payload.strip(WHITESPACE)
+    return trimmed[:1] == b"{" and trimmed[-1:] == b"}"
+
+
+def _is_utf8(payload: bytes) -> bool:
+    # msgspec does not look at the bytes of strings that it skips.
+    if payload.isascii():
+        return True
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def decode_carrier(document: bytes) -> dict[str, str] | None:
+    """The carrier in ``document``, or None unless it is a JSON object of strings within bounds."""
+    if len(document) > MAX_CARRIER_SIZE:
+        return None
+    carrier = _backend.decode_strings(document)
+    if carrier is None or len(carrier) > MAX_CARRIER_ENTRIES:
+        return None
+    return carrier
+
+
+def is_carrier(value: object) -> TypeGuard[dict[str, str]]:
+    """Whether a decoded ``value`` is a dict of strings within the bounds of a carrier."""
+    if not isinstance(value, dict):
+        return False
+    texts = [text for pair in cast("dict[object, object]", value).items() for text in pair]
+    if len(texts) > 2 * MAX_CARRIER_ENTRIES:
+        return False
+    return sum(len(t) if isinstance(t, str) else math.inf for t in texts) <= MAX_CARRIER_SIZE
+
+
+def encode_carrier(carrier: dict[str, str]) -> bytes | None:
+    """Compact JSON of ``carrier``, or None where no reader would accept it."""
+    if len(carrier) > MAX_CARRIER_ENTRIES:
+        return None
+    document = _backend.encode_strings(carrier)
+    return document if len(document) <= MAX_CARRIER_SIZE else None

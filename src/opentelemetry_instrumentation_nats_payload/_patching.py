@@ -1,0 +1,86 @@
+"""The patch table: what was replaced on nats-py's classes, and how it is given back."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ._guard import guarded, logger, warn_once
+
+_OWN_PACKAGE = __name__.partition(".")[0]
+
+
+class _Patch(NamedTuple):
+    owner: type
+    name: str
+    original: Any
+    wrapper: Any
+
+
+class PatchTable:
+    """Replaced attributes of classes, restored in reverse.
+
+    Contrib's ``unwrap`` takes off whatever was put on last, also another package's wrapper.
+    """
+
+    def __init__(self) -> None:
+        self._patches: list[_Patch] = []
+
+    def replace(self, owner: type, name: str, make_wrapper: Callable[[Any], Any]) -> None:
+        """Put ``make_wrapper(original)`` in the place of ``owner.name``.
+
+        An attribute that this version of nats-py lacks is left out, said at DEBUG.
+        """
+        original = owner.__dict__.get(name)
+        if original is None:
+            logger.debug("%s has no %s to instrument", owner.__qualname__, name)
+            return
+        self._warn_of_foreign(owner, name, original)
+        wrapper = make_wrapper(original)
+        setattr(owner, name, wrapper)
+        self._patches.append(_Patch(owner, name, original, wrapper))
+
+    def restore(self) -> None:
+        """Put the originals back, save where somebody else has wrapped our wrapper since."""
+        while self._patches:
+            owner, name, original, wrapper = self._patches.pop()
+            if owner.__dict__.get(name) is wrapper:
+                setattr(owner, name, original)
+            else:
+                logger.debug(
+                    "%s.%s was wrapped again; our wrapper stays, and passes through",
+                    owner.__qualname__,
+                    name,
+                )
+
+    @guarded(None)
+    def check(self) -> None:
+        """Warn once of every method that another package has wrapped since."""
+        for owner, name, _, wrapper in self._patches:
+            attribute = owner.__dict__.get(name)
+            if attribute is not wrapper:
+                self._warn_of_foreign(owner, name, attribute)
+
+    @guarded(None)
+    def _warn_of_foreign(self, owner: type, name: str, attribute: Any) -> None:
+        package = _wrapping_package(attribute, owner.__module__.partition(".")[0])
+        if package is not None:
+            warn_once(
+                "%s.%s is also wrapped by %s. If that is a second NATS instrumentation, messages get "
+                "spans twice: disable one of the two (OTEL_PYTHON_DISABLED_INSTRUMENTATIONS).",
+                owner.__qualname__,
+                name,
+                package,
+            )
+
+
+def _wrapping_package(attribute: Any, library: str) -> str | None:
+    """The package that defined a wrapper around a method of ``library``, or None if none did."""
+    # wrapt keeps the wrapper apart; functools.wraps copies __module__, but not __globals__.
+    function = getattr(attribute, "_self_wrapper", attribute)
+    module = getattr(
+        inspect.unwrap(function, stop=lambda f: hasattr(f, "__globals__")), "__globals__", {}
+    )
+    package = str(module.get("__name__", type(attribute).__module__)).partition(".")[0]
+    return None if package in (library, _OWN_PACKAGE) else package

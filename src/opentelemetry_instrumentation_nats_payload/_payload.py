@@ -1,0 +1,183 @@
+"""The codec: one member of a JSON object, found, spliced in, replaced and cut, byte for byte.
+
+Pure functions on bytes. Nothing is parsed and serialised again: that would lose duplicate keys,
+number spellings and trailing newlines, and block the event loop on large messages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from ._json import MAX_CARRIER_SIZE, decode_carrier, is_object
+
+_GAP = rb"[ \t\n\r]*"
+_EMPTY_OBJECT = re.compile(rb"%b\{%b\}" % (_GAP, _GAP))
+_PRECEDING_COMMA = re.compile(rb",%b\Z" % _GAP)
+_FOLLOWING_COMMA = re.compile(rb"%b,%b" % (_GAP, _GAP))
+# The closing quote is optional, so that an unclosed string is not tried from every quote in it.
+_STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
+# Numbers stay text: int() refuses more than 4300 digits.
+_value = json.JSONDecoder(parse_int=str, parse_float=str)
+# How far a value is followed: the largest carrier, and white space that it may hold.
+_VALUE_WINDOW = 2 * MAX_CARRIER_SIZE
+# Where a member that we spliced in begins, counted from the end, unless much was added behind it.
+_TAIL = MAX_CARRIER_SIZE + 512
+_MAX_DUPLICATES = 16
+
+
+class Member(NamedTuple):
+    """Where a member stands in a payload, as byte offsets.
+
+    ``payload[start:end]`` is ``"name": value`` and ``payload[value_start:end]`` is the value.
+    ``end`` is None where the value is no JSON, or larger than any carrier.
+    """
+
+    start: int
+    value_start: int
+    end: int | None
+
+
+class Slot(NamedTuple):
+    """Where a carrier goes: ``payload[:start] + prefix + document + payload[end:]``."""
+
+    start: int
+    end: int
+    prefix: bytes
+
+    def filled_size(self, payload: bytes, document: bytes) -> int:
+        """Bytes of the payload once ``document`` is in the slot."""
+        return self.start + len(self.prefix) + len(document) + len(payload) - self.end
+
+    def fill(self, payload: bytes, document: bytes) -> bytes:
+        """``payload`` with ``document`` in the slot; one copy."""
+        view = memoryview(payload)
+        return b"".join((view[: self.start], self.prefix, document, view[self.end :]))
+
+
+class PayloadField:
+    """A top-level member of JSON object payloads, known by its name.
+
+    Args:
+        name: printable ASCII without quotes and backslashes, so that it is its own JSON spelling.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._key = f'"{name}"'.encode()
+        # The last member of a document, its value a flat object: what we write, and what
+        # json.dumps makes of a dict that got the field last.
+        self._last = re.compile(
+            rb'[,{ \t\n\r]"%b"%b:%b(\{[^{}]*\})%b\}%b\Z'
+            % (re.escape(name.encode()), _GAP, _GAP, _GAP, _GAP)
+        )
+        # A quote that follows a backslash is inside a string. Any other one that stands before
+        # the name opens a key: were it to close a string, the name could not follow.
+        self._keys = re.compile(rb'(?<!\\)"%b"%b:%b' % (_spellings(name), _GAP, _GAP))
+        self._escapes = re.compile(b"|".join(map(_escape, sorted(set(name)))))
+
+    def find(self, payload: bytes) -> Member | None:
+        """The member, or None; of several the last, which is the one that parsers keep.
+
+        The payload need not be valid: :meth:`slot` and :meth:`cut`, which write, check it.
+        """
+        at = payload.rfind(self._key, -_TAIL)
+        if at < 0 and len(payload) > _TAIL:
+            at = payload.find(self._key)  # ten times as fast as rfind on a large payload
+        if at > 0:
+            last = self._last.match(payload, at - 1)
+            if last is not None:
+                return Member(at, last.start(1), last.end(1))
+        elif b"\\u00" not in payload or self._escapes.search(payload) is None:
+            return None
+        keys = self._top_level_keys(payload)
+        return _member(payload, *keys[-1]) if keys else None
+
+    def _top_level_keys(self, payload: bytes) -> list[tuple[int, int]]:
+        """Start of every such key at the top level, and of its value. Linear in the size."""
+        keys: list[tuple[int, int]] = []
+        depth = position = 0
+        for key in self._keys.finditer(payload):
+            depth += _depth_change(payload[position : key.start()])
+            position = key.end()
+            if depth == 1:
+                keys.append(key.span())
+        return keys
+
+    def read(self, payload: bytes, member: Member) -> dict[str, str] | None:
+        """The carrier in the member's value, or None where the value is no carrier."""
+        if member.end is None:
+            return None
+        return decode_carrier(payload[member.value_start : member.end])
+
+    def slot(self, payload: bytes, member: Member | None) -> Slot | None:
+        """Where the carrier goes: over the value of ``member``, or before the final brace.
+
+        None if the payload is not one JSON object in UTF-8, and so has to stay as it is.
+        """
+        if not is_object(payload):
+            return None
+        if member is not None:
+            return Slot(member.value_start, member.end, b"") if member.end else None
+        brace = payload.rfind(b"}")
+        prefix = self._key + b":"
+        return Slot(brace, brace, prefix if _EMPTY_OBJECT.match(payload) else b"," + prefix)
+
+    def cut(self, payload: bytes, member: Member) -> bytes:
+        """``payload`` without ``member``, which :meth:`find` found, and its duplicates.
+
+        What :meth:`slot` spliced in comes out to the byte. The same bytes come back where the
+        payload is not one JSON object, or the member is nothing that a carrier could be.
+        """
+        if not is_object(payload):
+            return payload
+        if payload.find(self._key) == member.start:
+            return _without(payload, member)
+        keys = self._top_level_keys(payload)
+        if len(keys) <= _MAX_DUPLICATES:
+            for key in reversed(keys):
+                payload = _without(payload, _member(payload, *key))
+        return payload
+
+
+def _member(payload: bytes, start: int, value_start: int) -> Member:
+    window = payload[value_start : value_start + _VALUE_WINDOW].decode("utf-8", "surrogateescape")
+    try:
+        end = _value.raw_decode(window)[1]
+    except (RecursionError, ValueError):
+        return Member(start, value_start, None)
+    size = len(window[:end].encode("utf-8", "surrogateescape"))
+    return Member(start, value_start, value_start + size)
+
+
+def _without(payload: bytes, member: Member) -> bytes:
+    """``payload`` without ``member`` and one of the commas beside it."""
+    start, _, end = member
+    if end is None:
+        return payload
+    before = payload.rfind(b",", 0, start)
+    comma = _PRECEDING_COMMA.match(payload, before, start) if before >= 0 else None
+    if comma is not None:
+        start = comma.start()
+    else:
+        following = _FOLLOWING_COMMA.match(payload, end)
+        end = following.end() if following else end
+    view = memoryview(payload)
+    return b"".join((view[:start], view[end:]))
+
+
+def _depth_change(segment: bytes) -> int:
+    """How many more objects and arrays ``segment`` opens than it closes, outside of strings."""
+    bare = _STRING.sub(b"", segment)
+    return bare.count(b"{") + bare.count(b"[") - bare.count(b"}") - bare.count(b"]")
+
+
+def _escape(char: str) -> bytes:
+    """A pattern for ``char`` spelled as a JSON escape, in either case of its digits."""
+    return b"\\\\u(?i:%04x)" % ord(char)
+
+
+def _spellings(name: str) -> bytes:
+    """A pattern for ``name`` with any of its characters escaped."""
+    return b"".join(b"(?:%b|%b)" % (re.escape(c.encode()), _escape(c)) for c in name)

@@ -1,0 +1,212 @@
+"""A publish: what happens to the message, and its span."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
+
+from . import _semconv
+from ._carrier import Embedded, Outgoing, Received, receive, send
+from ._connection import Connection, connection_of
+from ._guard import guarded, logger
+from ._reply import is_reply
+from ._subjects import Destination, Handling
+from ._telemetry import PublishDetails, Telemetry, call_hook
+
+_MESSAGE_ID_HEADER = "Nats-Msg-Id"
+
+
+class Publish(NamedTuple):
+    """A publish under way."""
+
+    span: Span | None
+    message: Outgoing
+    """What goes out."""
+
+    added: int
+    """Bytes by which the payload grew."""
+
+
+@guarded(None)
+def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publish | None:
+    """Start the span and write the context; None if the message goes out without us."""
+    context = context_api.get_current()
+    if context and not is_instrumentation_enabled():
+        return None
+    tracer = telemetry.tracer()
+    if tracer is None and not context:
+        return None  # no SDK, and nothing to pass on
+    connection = connection_of(client)
+    if is_reply(message.subject, context, connection.inbox_prefixes):
+        return _start_reply(telemetry, tracer, connection, message, context)
+    destination = telemetry.rules.classify(message.subject)
+    if destination.handling is Handling.IGNORE or connection.is_api_request(message.subject):
+        return None
+    if destination.handling is Handling.PROPAGATE:
+        tracer = None
+    return _start_message(telemetry, tracer, client, destination, message, context)
+
+
+def _start_reply(
+    telemetry: Telemetry,
+    tracer: Tracer | None,
+    connection: Connection,
+    message: Outgoing,
+    context: Context,
+) -> Publish | None:
+    """A reply gets a span and stays as it is: the requester has a span of its own, and may not
+    know the field.
+    """
+    if tracer is None or telemetry.rules.handling(message.subject) is not Handling.TRACE:
+        return None
+    attributes = _attributes(connection, _semconv.OPERATION_RESPOND, message)
+    inbox = connection.inbox_template(message.subject)
+    if inbox is not None:
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = inbox
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPORARY] = True
+    destination = message.subject if inbox is None else None
+    name = _semconv.span_name(_semconv.OPERATION_RESPOND, destination)
+    span = tracer.start_span(name, context, SpanKind.CLIENT, attributes)
+    _call_publish_hook(telemetry, span, message)
+    return Publish(span, message, 0)
+
+
+def _start_message(
+    telemetry: Telemetry,
+    tracer: Tracer | None,
+    client: Any,
+    destination: Destination,
+    message: Outgoing,
+    context: Context,
+) -> Publish | None:
+    received = _embedded_in(telemetry, message)
+    embedded = received and received.embedded
+    chosen = _chosen_context(embedded, context)
+    if embedded and not trace.get_current_span(context).get_span_context().is_valid:
+        # Handed to a thread or a queue, and published from there: it stays in its trace.
+        context = Context({**context, **embedded.context})
+    span = tracer and _start_span(
+        tracer, connection_of(client), destination, message, context, chosen
+    )
+    if span is not None:
+        _call_publish_hook(telemetry, span, message)
+        context = trace.set_span_in_context(span, context)
+    sent = None
+    if received is not None and chosen is None:
+        sent = _write(telemetry, client, message, received, context)
+    _log(message.subject, embedded, chosen, sent)
+    if span is None and sent is None:
+        return None
+    added = len(sent.payload) - len(message.payload) if sent else 0
+    return Publish(span, sent or message, added)
+
+
+@guarded(None)
+def _embedded_in(telemetry: Telemetry, message: Outgoing) -> Received | None:
+    """What the message carries already; None for what nats-py would not send as bytes."""
+    payload = _as_bytes(message.payload)
+    return None if payload is None else receive(telemetry, payload, message.headers)
+
+
+def _as_bytes(payload: Any) -> bytes | None:
+    if isinstance(payload, bytes):
+        return payload
+    if isinstance(payload, bytearray):
+        return bytes(payload)
+    if isinstance(payload, memoryview) and payload.itemsize == 1:
+        return payload.tobytes()
+    return None
+
+
+def _chosen_context(embedded: Embedded | None, context: Context) -> SpanContext | None:
+    """The creation context that the application chose, in another trace than the current one.
+
+    It is not modified (messaging-spans.md, "Context propagation"), but linked.
+    """
+    if embedded is None or not embedded.span_context.is_valid:
+        return None
+    active = trace.get_current_span(context).get_span_context()
+    if not active.is_valid or active.trace_id == embedded.span_context.trace_id:
+        return None
+    return embedded.span_context
+
+
+@guarded(None)
+def _start_span(
+    tracer: Tracer,
+    connection: Connection,
+    destination: Destination,
+    message: Outgoing,
+    context: Context,
+    chosen: SpanContext | None,
+) -> Span:
+    attributes = _attributes(connection, _semconv.OPERATION_PUBLISH, message)
+    if destination.template is not None:
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = destination.template
+    return tracer.start_span(
+        _semconv.span_name(_semconv.OPERATION_PUBLISH, destination.template or message.subject),
+        context,
+        # The span whose context is in the message is the producer.
+        SpanKind.PRODUCER if chosen is None else SpanKind.CLIENT,
+        attributes,
+        () if chosen is None else (Link(chosen),),
+    )
+
+
+def _attributes(
+    connection: Connection, operation: str, message: Outgoing
+) -> dict[str, str | int | bool]:
+    attributes: dict[str, str | int | bool] = {
+        **connection.attributes,
+        _semconv.MESSAGING_OPERATION_NAME: operation,
+        _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_SEND,
+        _semconv.MESSAGING_DESTINATION_NAME: message.subject,
+    }
+    message_id = message_id_of(message.headers)
+    if message_id is not None:
+        attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
+    return attributes
+
+
+def message_id_of(headers: Mapping[str, str] | None) -> str | None:
+    """The id by which JetStream tells duplicates, if the message has one."""
+    return headers.get(_MESSAGE_ID_HEADER) if headers else None
+
+
+@guarded(None)
+def _write(
+    telemetry: Telemetry, client: Any, message: Outgoing, received: Received, context: Context
+) -> Outgoing | None:
+    connection = connection_of(client)
+    subject, payload, reply, headers = message
+    return send(
+        telemetry,
+        Outgoing(subject, bytes(payload), reply, headers),
+        received,
+        context,
+        lambda size: connection.fits(client, size),
+        headers_supported=connection.supports_headers,
+    )
+
+
+def _call_publish_hook(telemetry: Telemetry, span: Span, message: Outgoing) -> None:
+    if telemetry.publish_hook is not None and span.is_recording():
+        call_hook(telemetry.publish_hook, span, PublishDetails(*message))
+
+
+def _log(
+    subject: str, embedded: Embedded | None, chosen: SpanContext | None, sent: Outgoing | None
+) -> None:
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    outcome = "context injected" if sent else "no context injected"
+    if embedded and chosen:
+        outcome = f"the context of another trace in {embedded.source} is kept"
+    logger.debug("publish to %s: %s", subject, outcome)

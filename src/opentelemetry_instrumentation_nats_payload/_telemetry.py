@@ -1,0 +1,161 @@
+"""What one ``instrument()`` call set up, and how a span ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol, cast
+
+from opentelemetry import trace
+from opentelemetry.propagate import get_global_textmap
+from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry.trace import (
+    NoOpTracer,
+    ProxyTracer,
+    Span,
+    Status,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+)
+
+from . import _semconv
+from ._config import Settings, resolve
+from ._guard import guarded
+from ._payload import PayloadField
+from ._subjects import SubjectRules
+from .version import __version__
+
+
+@dataclass(frozen=True)
+class PublishDetails:
+    """A message as the application handed it to ``Client.publish``."""
+
+    subject: str
+    payload: bytes
+    reply: str
+    headers: dict[str, str] | None
+
+
+class PublishHook(Protocol):
+    """Called with the recording span of a publish, before the message is sent."""
+
+    def __call__(self, span: Span, details: PublishDetails, /) -> None: ...
+
+
+class ProcessHook(Protocol):
+    """Called with the recording span of a process, before the callback runs.
+
+    ``message`` is the ``nats.aio.msg.Msg`` that the callback gets.
+    """
+
+    def __call__(self, span: Span, message: Any, /) -> None: ...
+
+
+class Telemetry:
+    """Settings, tracer, propagator and hooks of one instrumentation.
+
+    Args:
+        settings: the resolved settings.
+        tracer_provider: where spans go; None for the global provider, also one set later.
+        propagator: None for the global one (``OTEL_PROPAGATORS``), also one set later.
+        publish_hook: see :class:`PublishHook`.
+        process_hook: see :class:`ProcessHook`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        tracer_provider: TracerProvider | None = None,
+        propagator: TextMapPropagator | None = None,
+        publish_hook: PublishHook | None = None,
+        process_hook: ProcessHook | None = None,
+    ) -> None:
+        self.is_active = True
+        self.settings = settings
+        self.rules = SubjectRules(
+            settings.excluded_subjects,
+            settings.propagate_only_subjects,
+            settings.subject_templates,
+        )
+        self.field = PayloadField(settings.payload_field)
+        self.aliases = [PayloadField(name) for name in settings.payload_field_aliases]
+        self.publish_hook = publish_hook
+        self.process_hook = process_hook
+        self._propagator = propagator
+        self._tracer = trace.get_tracer(
+            "opentelemetry_instrumentation_nats_payload",
+            __version__,
+            tracer_provider,
+            schema_url=_semconv.SCHEMA_URL,
+        )
+
+    @property
+    def propagator(self) -> TextMapPropagator:
+        """The propagator that reads and writes carriers."""
+        return self._propagator or get_global_textmap()
+
+    def tracer(self) -> Tracer | None:
+        """The tracer, or None as long as there is no SDK, or a disabled one."""
+        tracer = self._tracer
+        if isinstance(tracer, ProxyTracer):
+            # The API's stand-in until an SDK is set. What is behind it is kept only once that
+            # is an SDK's tracer; without one, nothing is to be prepared for a span.
+            tracer = cast("Tracer", getattr(tracer, "_tracer", tracer))
+        if isinstance(tracer, NoOpTracer):
+            return None
+        self._tracer = tracer
+        return tracer
+
+
+_current: Telemetry | None = None
+
+
+def current() -> Telemetry | None:
+    """The telemetry of the instrumentation that is active now, or None.
+
+    For what outlives an instrumentation, such as the callback of a subscription.
+    """
+    return _current
+
+
+def current_or_default() -> Telemetry:
+    """The active telemetry, or one by the environment: the manual API needs no instrumentation."""
+    return _current or _default()
+
+
+@cache
+def _default() -> Telemetry:
+    return Telemetry(resolve())
+
+
+def set_current(telemetry: Telemetry | None) -> None:
+    """Make ``telemetry`` the active one; the one before it becomes inactive for good."""
+    global _current
+    if _current is not None:
+        _current.is_active = False
+    _current = telemetry
+
+
+@guarded(None)
+def call_hook(hook: Callable[[Span, Any], None], span: Span, details: object) -> None:
+    """Call an application's hook, whose errors are ours to report."""
+    hook(span, details)
+
+
+@guarded(None)
+def end_span(span: Span, error: BaseException | None = None, *, record: bool = False) -> None:
+    """End ``span``; with ``error`` as failed.
+
+    A cancellation is no failure (docs/general/recording-errors.md: an operation that the caller
+    gave up on). ``record`` adds the exception with its stack trace as an event.
+    """
+    try:
+        if isinstance(error, Exception) and span.is_recording():
+            span.set_attribute(_semconv.ERROR_TYPE, _semconv.error_type(error))
+            span.set_status(Status(StatusCode.ERROR, str(error)))
+            if record:
+                span.record_exception(error)
+    finally:
+        span.end()
