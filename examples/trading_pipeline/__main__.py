@@ -1,0 +1,97 @@
+"""The command line of the demonstration."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from .environment import SERVICES, require_plugin
+from .errors import DemoError
+from .forwarding import running_forwarder
+from .interruption import InterruptionError, until_interrupted
+from .pipeline import Options, run_pipeline
+from .receiver import running_receiver
+from .report import print_summary, print_trace
+from .summary import Summary, summarise, typical
+from .traces import by_trace
+
+
+def main() -> int:
+    """Run the demonstration; 0 when the traces are what they should be."""
+    arguments = _parser().parse_args()
+    options = Options(
+        messages=arguments.messages,
+        rate=arguments.rate,
+        with_plugin=not arguments.without_plugin,
+        verbose=arguments.verbose,
+    )
+    try:
+        summary = _run(options, Console())
+        if arguments.json:
+            document = {**asdict(summary), "as_expected": summary.as_expected}
+            arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    except (DemoError, OSError) as error:
+        return _fail(str(error), 2)
+    except InterruptionError as error:
+        return _fail(f"interrupted by {error}", 128 + error.number)
+    return 0 if summary.as_expected else 1
+
+
+def _run(options: Options, console: Console) -> Summary:
+    if options.with_plugin:
+        require_plugin()
+    with (
+        running_forwarder(os.environ, lambda text: _warn(console, text)) as forwarder,
+        running_receiver(forwarder) as receiver,
+    ):
+        rows = asyncio.run(until_interrupted(run_pipeline(options, receiver.endpoint, console)))
+    traces = by_trace(receiver.spans())
+    summary = summarise(traces, rows, options.messages, SERVICES, options.with_plugin)
+    example = typical(traces, SERVICES)
+    if example:
+        print_trace(console, example)
+    print_summary(console, summary)
+    return summary
+
+
+def _warn(console: Console, text: str) -> None:
+    console.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
+
+
+def _fail(text: str, code: int) -> int:
+    print(f"trading_pipeline: {text}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.trading_pipeline",
+        description="Sends market messages through five services and checks their traces.",
+    )
+    parser.add_argument("--messages", type=_positive, default=200, help="default: 200")
+    parser.add_argument("--rate", type=_positive, default=50, help="per second; default: 50")
+    parser.add_argument(
+        "--without-plugin", action="store_true", help="show the traces without the plugin"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the summary to FILE")
+    parser.add_argument("--verbose", action="store_true", help="show what the services print")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
