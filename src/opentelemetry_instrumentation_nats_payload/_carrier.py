@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanContext
 
 from ._headers import header_getter, wire_size, with_carrier
 from ._json import encode_carrier
+from ._message import Outgoing
 from ._payload import Member, PayloadField, Slot
 from ._telemetry import Telemetry
 
@@ -46,15 +47,6 @@ class Received(NamedTuple):
     """The value of our field, if it is a carrier."""
 
     embedded: Embedded | None
-
-
-class Outgoing(NamedTuple):
-    """The arguments of ``Client.publish``."""
-
-    subject: str
-    payload: bytes
-    reply: str
-    headers: dict[str, str] | None
 
 
 def receive(telemetry: Telemetry, payload: bytes, headers: Mapping[str, str] | None) -> Received:

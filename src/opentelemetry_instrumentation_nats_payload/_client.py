@@ -9,9 +9,9 @@ from typing import Any
 import wrapt
 from opentelemetry import context as context_api
 
-from ._carrier import Outgoing
 from ._connection import discount
-from ._patching import PatchTable
+from ._message import Outgoing
+from ._patching import PatchTable, unbound
 from ._producer import start_publish
 from ._reply import with_reply
 from ._subscription import wrap_callback
@@ -25,6 +25,8 @@ def wrap_publish(original: Callable[..., Awaitable[None]], telemetry: Telemetry)
     nats-py may add to the signature is passed on.
     """
 
+    call = unbound(original)
+
     @wraps(original)
     async def publish(
         self: Any,
@@ -35,21 +37,21 @@ def wrap_publish(original: Callable[..., Awaitable[None]], telemetry: Telemetry)
         *args: Any,
         **kwargs: Any,
     ) -> None:
+        message = Outgoing(subject, payload, reply, headers)
         started = None
         if telemetry.is_active and isinstance(subject, str):
-            message = Outgoing(subject, payload, reply, headers)
             started = start_publish(telemetry, self, message)
         if started is None:
-            return await original(self, subject, payload, reply, headers, *args, **kwargs)
-        span, message, added = started
+            return await call(self, subject, payload, reply, headers, *args, **kwargs)
+        span, sent = started
         try:
-            result = await original(self, *message, *args, **kwargs)
+            result = await call(self, *sent, *args, **kwargs)
         except BaseException as error:
             if span is not None:
                 end_span(span, error)
             raise
-        if added:
-            discount(self, added)
+        if sent is not message and not self.is_connected:
+            discount(self, message, sent)
         if span is not None:
             end_span(span)
         return result

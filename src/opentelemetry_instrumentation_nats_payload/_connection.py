@@ -17,6 +17,9 @@ from __future__ import annotations
 from typing import Any
 
 from . import _semconv
+from ._guard import guarded
+from ._headers import wire_size
+from ._message import Outgoing
 from ._subjects import INBOX_PREFIXES
 
 _ATTRIBUTE = "_otel_nats_connection"
@@ -104,14 +107,26 @@ def connection_of(client: Any) -> Connection:
     return connection
 
 
-def discount(client: Any, added: int) -> None:
-    """Take what we added to a message off the buffer of a client that has no connection.
+@guarded(None)
+def discount(client: Any, message: Outgoing, sent: Outgoing) -> None:
+    """Take what we added to ``message`` off the buffer of a client that has no connection.
 
-    The limit then counts the application's bytes alone, so that it is reached by the same
-    message as without us.
+    The limit then counts the application's bytes alone, and is reached by the same message as
+    without us.
     """
+    added = _command_size(sent) - _command_size(message)
     if not client.is_connected and client._pending_data_size > added:
         client._pending_data_size -= added
+
+
+def _command_size(message: Outgoing) -> int:
+    """Bytes of the PUB or HPUB command, save what all of them have (nats/protocol/command.py)."""
+    size = len(message.payload)
+    if message.headers is None:
+        return len(str(size)) + size
+    headers_size = wire_size(message.headers)
+    size += headers_size
+    return len("H ") + len(str(headers_size)) + len(str(size)) + size
 
 
 def _attributes(client: Any, info: dict[str, Any]) -> dict[str, str | int]:

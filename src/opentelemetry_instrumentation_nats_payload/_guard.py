@@ -30,12 +30,14 @@ def guarded(
     def decorate(
         function: Callable[_Arguments, _Result],
     ) -> Callable[_Arguments, _Result | _Default]:
+        what = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+
         @wraps(function)
         def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result | _Default:
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                report(function.__qualname__, error)
+                report(what, error)
                 return default
 
         return call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from ._guard import guarded, logger, warn_once
@@ -84,3 +85,14 @@ def _wrapping_package(attribute: Any, library: str) -> str | None:
     )
     package = str(module.get("__name__", type(attribute).__module__)).partition(".")[0]
     return None if package in (library, _OWN_PACKAGE) else package
+
+
+def unbound(method: Any) -> Callable[..., Any]:
+    """A function that takes ``self`` first, of what stands in a class's ``__dict__``.
+
+    A plain function is one. A foreign wrapper has to be bound, or it takes ``self`` for the
+    first argument.
+    """
+    if type(method) is FunctionType:  # wrapt's wrappers pass for one with isinstance
+        return method
+    return lambda self, *args, **kwargs: method.__get__(self, type(self))(*args, **kwargs)

@@ -13,9 +13,10 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 
 from . import _semconv
-from ._carrier import Embedded, Outgoing, Received, receive, send
+from ._carrier import Embedded, Received, receive, send
 from ._connection import Connection, connection_of
 from ._guard import guarded, logger
+from ._message import Outgoing
 from ._reply import is_reply
 from ._subjects import Destination, Handling
 from ._telemetry import PublishDetails, Telemetry, call_hook
@@ -29,9 +30,6 @@ class Publish(NamedTuple):
     span: Span | None
     message: Outgoing
     """What goes out."""
-
-    added: int
-    """Bytes by which the payload grew."""
 
 
 @guarded(None)
@@ -75,7 +73,7 @@ def _start_reply(
     name = _semconv.span_name(_semconv.OPERATION_RESPOND, destination)
     span = tracer.start_span(name, context, SpanKind.CLIENT, attributes)
     _call_publish_hook(telemetry, span, message)
-    return Publish(span, message, 0)
+    return Publish(span, message)
 
 
 def _start_message(
@@ -104,8 +102,7 @@ def _start_message(
     _log(message.subject, embedded, chosen, sent)
     if span is None and sent is None:
         return None
-    added = len(sent.payload) - len(message.payload) if sent else 0
-    return Publish(span, sent or message, added)
+    return Publish(span, sent or message)
 
 
 @guarded(None)

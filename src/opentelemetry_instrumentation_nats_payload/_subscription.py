@@ -37,12 +37,9 @@ def _wrapped(
     client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     callback = args[2] if len(args) > 2 else kwargs.get("cb")
-    if (
-        callback is None
-        or not _is_accepted(callback)
-        or _is_internal(callback)
-        or hasattr(callback, _MARK)
-    ):
+    if callback is None or not _is_accepted(callback) or _is_internal(callback):
+        return None
+    if getattr(callback, _MARK, None) is True:  # a mock has every attribute
         return None
     subject = args[0] if args else kwargs["subject"]
     queue = args[1] if len(args) > 1 else kwargs.get("queue")

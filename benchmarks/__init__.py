@@ -1,0 +1,1 @@
+"""What tracing costs: ``python -m benchmarks`` and ``python -m benchmarks.codec``."""

@@ -1,0 +1,86 @@
+"""Medians over rounds, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from statistics import median
+
+from .exchange import Exchange
+from .variants import BARE, BARE_JSON
+
+_COLUMNS = "{:<28}{:>10}{:>12}{:>10}{:>16}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A variant at one payload size: medians over all rounds."""
+
+    size: int
+    mode: str
+    variant: str
+    microseconds: float
+    added_microseconds: float
+    """Over ``bare + json`` for variants that encode and decode, else over ``bare``."""
+
+    ratio_to_bare: float
+    ratio_to_bare_json: float | None
+    """None for variants that neither encode nor decode."""
+
+
+def summarise(size: int, exchanges: Sequence[Exchange]) -> Iterator[Result]:
+    """The results of all variants at one size."""
+    times = {exchange.variant.name: exchange.times for exchange in exchanges}
+    bare, bare_json = times[BARE], times[BARE_JSON]
+    for exchange in exchanges:
+        variant = exchange.variant
+        yield Result(
+            size=size,
+            mode=variant.mode_name,
+            variant=variant.name,
+            microseconds=median(exchange.times),
+            added_microseconds=_added(exchange.times, bare_json if variant.has_json else bare),
+            ratio_to_bare=_ratio(exchange.times, bare),
+            ratio_to_bare_json=_ratio(exchange.times, bare_json) if variant.has_json else None,
+        )
+
+
+def _ratio(times: Sequence[float], reference: Sequence[float]) -> float:
+    """The median of the ratios of each round, which no change of speed between rounds disturbs."""
+    return median(mine / other for mine, other in zip(times, reference, strict=True))
+
+
+def _added(times: Sequence[float], reference: Sequence[float]) -> float:
+    return median(mine - other for mine, other in zip(times, reference, strict=True))
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results as plain text, one block for each payload size."""
+    lines: list[str] = []
+    for size, of_size in groupby(results, attrgetter("size")):
+        title = f"payload of {size} bytes"
+        lines += ["", _COLUMNS.format(title, "CPU µs", "added µs", "x bare", f"x {BARE_JSON}")]
+        for mode, of_mode in groupby(of_size, attrgetter("mode")):
+            lines += [f"{mode}:"] if mode else []
+            lines += map(_line, of_mode)
+    return "\n".join(lines)
+
+
+def _line(result: Result) -> str:
+    json_ratio = result.ratio_to_bare_json
+    return _COLUMNS.format(
+        "  " + result.variant if result.mode else result.variant,
+        f"{result.microseconds:.1f}",
+        f"{result.added_microseconds:.1f}",
+        f"{result.ratio_to_bare:.2f}",
+        "" if json_ratio is None else f"{json_ratio:.2f}",
+    ).rstrip()
+
+
+def save(results: Sequence[Result], path: Path) -> None:
+    """Write the results to a JSON file."""
+    path.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")

@@ -1,0 +1,223 @@
+"""The four carriers, and what fits: max_payload, headers, and the buffer of a reconnect."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import nats.errors
+import pytest
+from conftest import Connect, Inbox, Instrumentation, StartServer
+from nats_server import nats_server
+from opentelemetry import baggage, context, trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState
+from spans import field, traceparent
+
+_OBJECT, _ARRAY = b'{"a":1}', b"[1]"
+_INJECTED = b'{"a":1' + field(1, 1) + b"}"
+_HEADER = {"traceparent": traceparent(1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("carrier", "payload", "data", "headers"),
+    [
+        ("payload", _OBJECT, _INJECTED, None),
+        ("payload", _ARRAY, _ARRAY, None),
+        ("headers", _OBJECT, _OBJECT, _HEADER),
+        ("headers", _ARRAY, _ARRAY, _HEADER),
+        ("both", _OBJECT, _INJECTED, _HEADER),
+        ("both", _ARRAY, _ARRAY, _HEADER),
+        ("auto", _OBJECT, _INJECTED, None),
+        ("auto", _ARRAY, _ARRAY, _HEADER),
+    ],
+)
+async def test_each_carrier_writes_where_it_says(
+    connect: Connect,
+    inbox: Inbox,
+    instrumentation: Instrumentation,
+    carrier: str,
+    payload: bytes,
+    data: bytes,
+    headers: dict[str, str] | None,
+) -> None:
+    """Payload, headers, both; auto takes the headers where the payload cannot carry it."""
+    nc = await connect()
+    await nc.subscribe("carrier.each", cb=inbox.callback)
+    instrumentation.start(carrier=carrier)
+    await nc.publish("carrier.each", payload)
+    message = await inbox.messages.get()
+    assert (message.data, message.headers) == (data, headers)
+
+
+@pytest.mark.parametrize("carrier", ["payload", "headers", "both", "auto"])
+@pytest.mark.parametrize("payload", [_OBJECT, _ARRAY])
+async def test_the_trace_continues_with_each_carrier(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str, payload: bytes
+) -> None:
+    """Only an array without headers arrives without its trace."""
+    instrumentation.start(carrier=carrier)
+    nc = await connect()
+    await nc.subscribe("carrier.trace", cb=inbox.callback)
+    await nc.publish("carrier.trace", payload)
+    await inbox.data()
+    _, process = instrumentation.spans()
+    lost = carrier == "payload" and payload == _ARRAY
+    assert (process.trace, process.parent) == ((2, None) if lost else (1, 1))
+
+
+@pytest.mark.parametrize("carrier", ["payload", "headers", "both", "auto"])
+async def test_the_caller_s_headers_are_never_changed(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str
+) -> None:
+    """The dict that the application passes is the same after the call; its entries arrive."""
+    instrumentation.start(carrier=carrier)
+    nc = await connect()
+    await nc.subscribe("carrier.dict", cb=inbox.callback)
+    headers = {"A": "b", "TraceParent": "stale"}
+    await nc.publish("carrier.dict", _ARRAY, headers=headers)
+    assert headers == {"A": "b", "TraceParent": "stale"}
+    message = await inbox.messages.get()
+    assert message.headers is not None
+    assert message.headers["A"] == "b"
+    assert len([name for name in message.headers if name.lower() == "traceparent"]) == 1
+
+
+async def test_a_field_that_is_there_is_refreshed_whatever_the_carrier(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """Readers look into the payload first: an old field there would hide the new header."""
+    nc = await connect()
+    await nc.subscribe("carrier.old", cb=inbox.callback)
+    instrumentation.start(carrier="headers")
+    await nc.publish("carrier.old", b'{"a":1' + field(77, 99) + b"}")
+    message = await inbox.messages.get()
+    assert message.data == b'{"a":1' + field(77, 1) + b"}"
+    assert message.headers == {"traceparent": traceparent(77, 1)}
+
+
+@pytest.mark.parametrize("carrier", ["headers", "both", "auto"])
+async def test_a_server_without_headers_gets_none(
+    connect: Connect,
+    start_server: StartServer,
+    inbox: Inbox,
+    instrumentation: Instrumentation,
+    carrier: str,
+) -> None:
+    """A server with no_header_support would drop the connection, and the message with it."""
+    instrumentation.start(carrier=carrier)
+    nc = await connect(start_server("no_header_support: true"))
+    await nc.subscribe("carrier.none", cb=inbox.callback)
+    await nc.publish("carrier.none", _ARRAY)
+    await nc.publish("carrier.none", _OBJECT)
+    assert [await inbox.data(), json.loads(await inbox.data())["a"]] == [_ARRAY, 1]
+    assert nc.is_connected
+
+
+def _payload_of(size: int) -> bytes:
+    return b'{"a":"' + b"x" * (size - 8) + b'"}'
+
+
+async def test_a_payload_near_max_payload_is_sent_as_it_is(
+    connect: Connect, start_server: StartServer, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """Up to the last byte that fits the context is in; past it, the message goes without."""
+    nc = await connect(start_server("max_payload: 1024"))
+    await nc.subscribe("carrier.size", cb=inbox.callback)
+    instrumentation.start()
+    for size in (1024 - 96, 1024 - 95, 1024):
+        await nc.publish("carrier.size", _payload_of(size))
+    sizes = [len(await inbox.data()) for _ in range(3)]
+    assert sizes == [1024, 1024 - 95, 1024]
+    with pytest.raises(nats.errors.MaxPayloadError):
+        await nc.publish("carrier.size", _payload_of(1025))
+    assert nc.is_connected
+
+
+@pytest.mark.parametrize("carrier", ["payload", "headers", "both", "auto"])
+async def test_headers_count_towards_max_payload(
+    connect: Connect,
+    start_server: StartServer,
+    inbox: Inbox,
+    instrumentation: Instrumentation,
+    carrier: str,
+) -> None:
+    """nats-py does not count them; the server drops the connection that sends more."""
+    nc = await connect(start_server("max_payload: 1024"), allow_reconnect=False)
+    await nc.subscribe("carrier.headers", cb=inbox.callback)
+    instrumentation.start(carrier=carrier)
+    headers = {"A": "b" * 100}
+    for size in range(700, 900, 5):
+        await nc.publish("carrier.headers", _payload_of(size), headers=headers)
+        data = await inbox.data()
+        assert json.loads(data)["a"] == "x" * (size - 8)
+    await nc.flush()
+    assert nc.is_connected
+
+
+async def test_baggage_then_tracestate_give_way_where_the_payload_is_large(
+    connect: Connect, start_server: StartServer, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """What fits is sent: first everything, then without baggage, without tracestate, nothing."""
+    nc = await connect(start_server("max_payload: 1024"))
+    await nc.subscribe("carrier.less", cb=inbox.callback)
+    instrumentation.start()
+    remote = SpanContext(7, 8, True, trace.TraceFlags(1), TraceState([("vendor", "x" * 20)]))
+    current = trace.set_span_in_context(NonRecordingSpan(remote))
+    token = context.attach(baggage.set_baggage("user", "7" * 30, current))
+    kept: list[set[str]] = []
+    for size in (800, 860, 920, 960):
+        await nc.publish("carrier.less", _payload_of(size))
+        kept.append(set(json.loads(await inbox.data()).get("_otel_trace_headers", ())))
+    context.detach(token)
+    everything = {"traceparent", "tracestate", "baggage"}
+    assert kept == [everything, everything - {"baggage"}, {"traceparent"}, set()]
+
+
+async def test_a_carrier_that_no_reader_would_accept_is_not_written(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """8 KiB of baggage would make the reader ignore the traceparent too."""
+    nc = await connect()
+    await nc.subscribe("carrier.bag", cb=inbox.callback)
+    instrumentation.start()
+    current = context.get_current()
+    for number in range(3):
+        current = baggage.set_baggage(f"k{number}", "v" * 2700, current)
+    token = context.attach(current)
+    await nc.publish("carrier.bag", b"{}")
+    context.detach(token)
+    carrier = json.loads(await inbox.data())["_otel_trace_headers"]
+    assert carrier == {"traceparent": traceparent(1, 1)}
+
+
+async def _accepted_while_disconnected(connect: Connect, directory: Path) -> int:
+    """How many messages publish() takes after the server is gone."""
+    directory.mkdir()
+    gone = asyncio.Event()
+
+    async def disconnected() -> None:
+        gone.set()
+
+    with nats_server(directory) as url:
+        nc = await connect(
+            url, pending_size=10_000, reconnect_time_wait=60, disconnected_cb=disconnected
+        )
+    await gone.wait()
+    for count in range(10_000):
+        try:
+            await nc.publish("carrier.buffer", b'{"n":%d}' % count, headers={"A": "b"})
+            await nc.publish("carrier.buffer", b'{"n":%d}' % count)
+        except nats.errors.OutboundBufferLimitError:
+            return count
+    raise AssertionError("the buffer has no limit")
+
+
+@pytest.mark.parametrize("carrier", ["payload", "headers", "both"])
+async def test_the_buffer_of_a_reconnect_takes_as_many_messages_as_without_us(
+    connect: Connect, tmp_path: Path, instrumentation: Instrumentation, carrier: str
+) -> None:
+    """pending_size counts the application's bytes: not one message less is accepted."""
+    bare = await _accepted_while_disconnected(connect, tmp_path / "bare")
+    instrumentation.start(carrier=carrier)
+    assert await _accepted_while_disconnected(connect, tmp_path / "instrumented") == bare

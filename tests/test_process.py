@@ -1,0 +1,410 @@
+"""The callback of a subscription: its span, its context, and what the application sees."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import AsyncMock
+
+import nats.errors
+import pytest
+from conftest import Connect, Expected, Inbox, Instrumentation
+from nats.aio.msg import Msg
+from opentelemetry import baggage, context, trace
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from spans import attributes, traceparent
+
+Expect = Callable[[Any], Expected]
+
+
+def _payload(trace_id: int, span_id: int, name: str = "_otel_trace_headers") -> bytes:
+    return json.dumps({"a": 1, name: {"traceparent": traceparent(trace_id, span_id)}}).encode()
+
+
+async def test_process_continues_the_trace_of_the_publish(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, expected: Expect
+) -> None:
+    """One trace from publish to callback: the publish span is parent of, and linked to, process."""
+    publisher, subscriber = await connect(), await connect()
+    await subscriber.subscribe("proc.one", cb=inbox.callback)
+    await subscriber.flush()
+    await publisher.publish("proc.one", b'{"a":1}')
+    await inbox.data()
+    assert spans.spans() == [
+        expected(publisher).publish("proc.one", 1, 1),
+        expected(subscriber).process("proc.one", 1, 2, parent=1),
+    ]
+
+
+async def test_what_the_callback_does_belongs_to_the_process_span(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, expected: Expect
+) -> None:
+    """Spans and publishes of the callback, and of tasks it starts, are children of its span."""
+    nc = await connect()
+    await nc.subscribe("proc.chain.2", cb=inbox.callback)
+
+    async def callback(message: Msg) -> None:
+        await nc.publish("proc.chain.2", b"{}")
+        await asyncio.create_task(nc.publish("proc.chain.2", b"{}"))
+
+    await nc.subscribe("proc.chain.1", cb=callback)
+    await nc.publish("proc.chain.1", b"{}")
+    await inbox.data()
+    await inbox.data()
+    publishes = [s for s in spans.spans() if s.name == "publish proc.chain.2"]
+    assert [(s.trace, s.parent) for s in publishes] == [(1, 2), (1, 2)]
+
+
+@pytest.mark.parametrize("alias", ["_otel_trace_headers", "_otel_trace_context"])
+async def test_a_context_injected_by_hand_is_the_parent(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation, expected: Expect, alias: str
+) -> None:
+    """The field, and its alias, as hand-written services inject them are found."""
+    nc = await connect()
+    await nc.publish("proc.warm", b"")
+    instrumentation.start(excluded_subjects=["nothing"])
+    await nc.subscribe("proc.hand", cb=inbox.callback)
+    other = await connect()
+    with suppress_instrumentation():
+        await other.publish("proc.hand", _payload(77, 99, alias))
+    await inbox.data()
+    assert instrumentation.spans() == [expected(nc).process("proc.hand", 77, 1, parent=99)]
+
+
+@pytest.mark.parametrize("name", ["traceparent", "Traceparent", "TRACEPARENT"])
+async def test_a_context_in_the_headers_is_the_parent(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, expected: Expect, name: str
+) -> None:
+    """Header names are compared without regard to case: Go clients capitalise them."""
+    nc = await connect()
+    await nc.subscribe("proc.headers", cb=inbox.callback)
+    with suppress_instrumentation():
+        await nc.publish("proc.headers", b"[]", headers={name: traceparent(77, 99)})
+    await inbox.data()
+    assert spans.spans() == [expected(nc).process("proc.headers", 77, 1, parent=99)]
+
+
+@pytest.mark.parametrize(
+    "carrier",
+    [
+        "7",
+        "null",
+        "[]",
+        '"text"',
+        '{"traceparent":7}',
+        '{"traceparent":null}',
+        '{"traceparent":["%(tp)s"]}',
+        '{"traceparent":{"a":"%(tp)s"}}',
+        '{"traceparent":"00-zz"}',
+        '{"traceparent":"00-%(zero32)s-0000000000000001-01"}',
+        '{"traceparent":"%(tp)s","n":1}',
+        '{"traceparent":"%(tp)s",%(many)s}',
+        '{"traceparent":"%(tp)s","big":"%(big)s"}',
+        '{"traceparent":"%(tp)s","deep":%(deep)s}',
+    ],
+    ids=range(14),
+)
+async def test_a_malformed_carrier_is_ignored_and_the_message_delivered(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, expected: Expect, carrier: str
+) -> None:
+    """Not an object of strings, over 16 entries or 8 KiB, or invalid: a new trace, no error."""
+    values = {
+        "tp": traceparent(77, 99),
+        "zero32": "0" * 32,
+        "many": ",".join(f'"k{i}":"v"' for i in range(16)),
+        "big": "x" * 8192,
+        "deep": "[" * 5000 + "]" * 5000,
+    }
+    payload = b'{"a":1,"_otel_trace_headers":%b}' % (carrier % values).encode()
+    nc = await connect()
+    await nc.subscribe("proc.bad", cb=inbox.callback)
+    with suppress_instrumentation():
+        await nc.publish("proc.bad", payload)
+    assert (await inbox.data()).startswith(b'{"a":1,')
+    new_trace = expected(nc).process("proc.bad", 1, 1, 0).but(parent=None, links=())
+    assert spans.spans() == [new_trace]
+
+
+async def test_a_wildcard_subscription_names_the_span(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, expected: Expect
+) -> None:
+    """The subject of the subscription is the name of low cardinality; the queue group is told."""
+    nc = await connect()
+    await nc.subscribe("proc.wild.*", queue="workers", cb=inbox.callback)
+    await nc.publish("proc.wild.7", b"{}")
+    await inbox.data()
+    extra = attributes(
+        {
+            "messaging.destination.template": "proc.wild.*",
+            "messaging.consumer.group.name": "workers",
+        }
+    )
+    process = expected(nc).process("proc.wild.7", 1, 2, parent=1)
+    assert spans.spans()[1] == process.but(name="process proc.wild.*", attributes=extra)
+
+
+async def test_a_configured_template_goes_before_the_wildcard(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """What the user calls the subject is the name on both sides."""
+    nc = await connect()
+    instrumentation.start(subject_templates=["proc.wild.new.*"])
+    await nc.subscribe("proc.>", cb=inbox.callback)
+    await nc.publish("proc.wild.new.7", b"{}")
+    await inbox.data()
+    names = [span.name for span in instrumentation.spans()]
+    assert names == ["publish proc.wild.new.*", "process proc.wild.new.*"]
+
+
+async def test_consumer_parent_link_starts_a_linked_trace(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation, expected: Expect
+) -> None:
+    """With consumer_parent=link every process is a root of its own, linked; baggage still comes."""
+    nc = await connect()
+    instrumentation.start(consumer_parent="link")
+    seen: list[object] = []
+
+    async def callback(message: Msg) -> None:
+        seen.append(baggage.get_baggage("user"))
+        await inbox.callback(message)
+
+    await nc.subscribe("proc.link", cb=callback)
+    token = context.attach(baggage.set_baggage("user", "7"))
+    await nc.publish("proc.link", b"{}")
+    context.detach(token)
+    await inbox.data()
+    assert instrumentation.spans() == [
+        expected(nc).publish("proc.link", 1, 1),
+        expected(nc).process("proc.link", 2, 2, 0).but(parent=None, links=((1, 1),)),
+    ]
+    assert seen == ["7"]
+
+
+async def test_an_error_of_the_callback_is_recorded_and_reaches_error_cb(
+    connect: Connect, spans: Instrumentation, expected: Expect
+) -> None:
+    """error_cb gets the very exception; the span has its type, message and stack trace."""
+    raised = ValueError("no such symbol")
+    errors: asyncio.Queue[Exception] = asyncio.Queue()
+    nc = await connect(error_cb=errors.put)
+
+    async def callback(message: Msg) -> None:
+        raise raised
+
+    await nc.subscribe("proc.error", cb=callback)
+    await nc.publish("proc.error", b"{}")
+    assert await errors.get() is raised
+    error = attributes({"error.type": "ValueError"})
+    assert spans.spans()[1] == expected(nc).process("proc.error", 1, 2, parent=1).but(
+        attributes=error, status="ERROR", description="no such symbol", events=("exception",)
+    )
+
+
+async def test_a_cancelled_callback_ends_its_span_without_a_status(
+    connect: Connect, spans: Instrumentation, expected: Expect
+) -> None:
+    """CancelledError passes through: nats-py ends the subscription as it does without us."""
+    nc = await connect()
+    running = asyncio.Event()
+
+    async def callback(message: Msg) -> None:
+        running.set()
+        await asyncio.Event().wait()
+
+    subscription = await nc.subscribe("proc.cancel", cb=callback)
+    await nc.publish("proc.cancel", b"{}")
+    await running.wait()
+    task = subscription._wait_for_msgs_task
+    await subscription.unsubscribe()
+    await asyncio.wait([task])
+    assert spans.spans()[1] == expected(nc).process("proc.cancel", 1, 2, parent=1)
+
+
+async def test_a_message_without_a_context_starts_a_new_trace(
+    connect: Connect, inbox: Inbox, spans: Instrumentation
+) -> None:
+    """Not the span that was current when subscribe() was called, which the task copied."""
+    nc = await connect()
+    with spans.tracer.start_as_current_span("startup"):
+        await nc.subscribe("proc.new", cb=inbox.callback)
+    with suppress_instrumentation():
+        await nc.publish("proc.new", b"[1]")
+    await inbox.data()
+    _, process = spans.spans()
+    assert (process.trace, process.parent, process.links) == (2, None, ())
+
+
+async def test_a_propagate_only_message_without_a_context_has_none(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """Nor does the context of subscribe() leak into what a propagate-only callback publishes."""
+    nc = await connect()
+    instrumentation.start(propagate_only_subjects=["feed.>"])
+    await nc.subscribe("feed.out", cb=inbox.callback)
+
+    async def callback(message: Msg) -> None:
+        await nc.publish("feed.out", message.data)
+
+    with instrumentation.tracer.start_as_current_span("startup"):
+        await nc.subscribe("feed.in", cb=callback)
+    with suppress_instrumentation():
+        await nc.publish("feed.in", b"{}")
+    assert await inbox.data() == b"{}"
+
+
+async def test_a_propagate_only_message_passes_its_context_on(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """The context of the message is current in the callback, and in what it publishes."""
+    nc = await connect()
+    instrumentation.start(propagate_only_subjects=["feed.>"])
+    await nc.subscribe("feed.out", cb=inbox.callback)
+
+    async def callback(message: Msg) -> None:
+        await nc.publish("feed.out", b"{}")
+
+    await nc.subscribe("feed.in", cb=callback)
+    with suppress_instrumentation():
+        await nc.publish("feed.in", _payload(77, 99))
+    assert await inbox.data() == b'{"_otel_trace_headers":{"traceparent":"%b"}}' % (
+        traceparent(77, 99).encode()
+    )
+    assert instrumentation.spans() == []
+
+
+async def test_one_message_leaves_no_context_to_the_next(
+    connect: Connect, inbox: Inbox, spans: Instrumentation
+) -> None:
+    """Callbacks share a task; each starts with the context of its own message alone."""
+    nc = await connect()
+
+    async def callback(message: Msg) -> None:
+        context.attach(baggage.set_baggage("left", "over"))
+        await inbox.callback(message)
+
+    await nc.subscribe("proc.leak", cb=callback)
+    contexts: list[object] = []
+
+    async def look(message: Msg) -> None:
+        contexts.append(baggage.get_baggage("left"))
+        await callback(message)
+
+    await nc.subscribe("proc.leak.look", cb=look)
+    for subject in ("proc.leak", "proc.leak.look", "proc.leak.look"):
+        await nc.publish(subject, b"{}")
+        await inbox.data()
+    assert contexts == [None, None]
+
+
+async def test_a_subscription_made_under_suppression_is_traced(
+    connect: Connect, inbox: Inbox, spans: Instrumentation
+) -> None:
+    """Suppression belongs to the call of subscribe(), not to the messages that come for ever."""
+    nc = await connect()
+    with suppress_instrumentation():
+        await nc.subscribe("proc.suppressed", cb=inbox.callback)
+    await nc.publish("proc.suppressed", b"{}")
+    await inbox.data()
+    assert [s.name for s in spans.spans()] == ["publish proc.suppressed", "process proc.suppressed"]
+
+
+class _Service:
+    def __init__(self, inbox: Inbox) -> None:
+        self.inbox = inbox
+
+    async def bound(self, message: Msg) -> None:
+        await self.inbox.callback(message)
+
+    @staticmethod
+    async def static(inbox: Inbox, message: Msg) -> None:
+        await inbox.callback(message)
+
+
+@pytest.mark.parametrize("kind", ["bound", "partial", "nested", "mock"])
+async def test_every_callback_of_nats_py_is_traced(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, kind: str
+) -> None:
+    """Bound methods, partials of them, partials of partials and AsyncMock run and are traced."""
+    partial = functools.partial(_Service.static, inbox)
+    callbacks: dict[str, Any] = {
+        "bound": _Service(inbox).bound,
+        "partial": partial,
+        "nested": functools.partial(partial),
+        "mock": AsyncMock(side_effect=inbox.callback),
+    }
+    nc = await connect()
+    await nc.subscribe("proc.kinds", "", callbacks[kind])
+    await nc.publish("proc.kinds", b"{}")
+    await inbox.data()
+    assert [s.name for s in spans.spans()] == ["publish proc.kinds", "process proc.kinds"]
+
+
+def _sync(message: Msg) -> None:
+    """No coroutine function."""
+
+
+class _AsyncCall:
+    async def __call__(self, message: Msg) -> None:
+        """nats-py does not take an object for its __call__."""
+
+
+@pytest.mark.parametrize("callback", [_sync, lambda message: None, _AsyncCall(), 7])
+async def test_callbacks_that_nats_py_refuses_are_refused_at_subscribe(
+    connect: Connect, instrumentation: Instrumentation, callback: Any
+) -> None:
+    """The error comes at subscribe(), in nats-py's words, and not at every message."""
+    nc = await connect()
+    with pytest.raises(nats.errors.Error) as bare:
+        await nc.subscribe("proc.sync", cb=callback)
+    instrumentation.start()
+    with pytest.raises(nats.errors.Error) as instrumented:
+        await nc.subscribe("proc.sync", cb=callback)
+    assert str(instrumented.value) == str(bare.value)
+
+
+async def test_subscribe_passes_every_form_of_its_arguments(
+    connect: Connect, inbox: Inbox, spans: Instrumentation
+) -> None:
+    """By position and by keyword, a queue of None included; the queue group stays."""
+    nc = await connect()
+    await nc.subscribe("proc.form.1", "group", inbox.callback)
+    await nc.subscribe(subject="proc.form.2", queue="group", cb=inbox.callback)
+    await nc.subscribe("proc.form.3", queue=None, cb=inbox.callback)  # type: ignore[arg-type]
+    for number in (1, 2, 3):
+        await nc.publish(f"proc.form.{number}", b"{}")
+        await inbox.data()
+    groups = [s.attributes.get("messaging.consumer.group.name") for s in spans.spans()[1::2]]
+    assert [group and group.value for group in groups] == ["group", "group", None]
+
+
+async def test_pending_bytes_return_to_zero(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """Changing the payload never upsets nats-py's count, which would end in dropped messages."""
+    nc = await connect()
+    instrumentation.start(consumed_field="strip")
+    subscription = await nc.subscribe("proc.pending", cb=inbox.callback)
+    for _ in range(200):
+        await nc.publish("proc.pending", b'{"a":1}')
+    for _ in range(200):
+        assert await inbox.data() == b'{"a":1}'
+    assert subscription.pending_bytes == 0
+
+
+async def test_the_process_hook_gets_the_span_and_the_message(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """The hook sees the message as the callback will."""
+    nc = await connect()
+
+    def hook(span: trace.Span, message: Msg) -> None:
+        span.set_attribute("app.symbol", json.loads(message.data)["symbol"])
+
+    instrumentation.start(process_hook=hook)
+    await nc.subscribe("proc.hook", cb=inbox.callback)
+    await nc.publish("proc.hook", b'{"symbol":"BTCUSDT"}')
+    await inbox.data()
+    assert instrumentation.spans()[1].attributes["app.symbol"].value == "BTCUSDT"
