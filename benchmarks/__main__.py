@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import platform
 import signal
@@ -15,15 +14,16 @@ from pathlib import Path
 from opentelemetry_instrumentation_nats_payload import __version__
 
 from .documents import MIN_SIZE
+from .plan import Plan
 from .results import save, table
-from .rounds import Plan, run
 
 # What nats-server takes is 1 MiB, the field included.
 _MAX_SIZE = 1_000_000
 _METHOD = """\
-CPU time of this process for one message: published, through a nats-server over loopback, to the
-end of the callback. Medians over {rounds} rounds, in which all variants take turns with {messages}
-messages each; ratios and differences are those of the same round. {burst_meaning}
+CPU time of a process that publishes a message and takes it back from a nats-server over loopback,
+to the end of the callback. Medians over {rounds} rounds, in which the variants take turns with
+{messages} messages each; ratios and differences are those of the same round.
+{burst_meaning}
 
 bare, plugin        send the same bytes each time and do not decode what comes
 + json, by hand     make JSON of a dict for each message and decode it in the callback, which
@@ -45,7 +45,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _exit)
     print(_method(plan), _versions(), sep="\n\n", flush=True)
     start = time.monotonic()
-    results = asyncio.run(run(plan))
+    results = plan.run()
     print(table(results))
     print(f"\nmeasured in {time.monotonic() - start:.0f} s")
     if options.json:
@@ -92,13 +92,11 @@ def _positive(text: str) -> int:
 
 def _method(plan: Plan) -> str:
     meaning = (
-        f"They go out in bursts\nof {plan.burst}: nats-py is at its cheapest, "
-        "and so the ratios at their highest."
+        f"Messages go out in bursts of {plan.burst}, with which nats-py is at its cheapest and the "
+        "ratios are\nat their highest (--burst 1 for the opposite)."
     )
     if plan.burst == 1:
-        meaning = (
-            "They go out one\nby one: each costs nats-py turns of the event loop and system calls."
-        )
+        meaning = "They go out one by one: each costs nats-py system calls and turns of the loop."
     return _METHOD.format(rounds=plan.rounds, messages=plan.messages, burst_meaning=meaning)
 
 

@@ -24,8 +24,6 @@ class Exchange:
 
     def __init__(self, client: Client, variant: Variant, subject: str) -> None:
         self.variant = variant
-        self.times: list[float] = []
-        """CPU microseconds per message, one value for each measurement."""
         self._client = client
         self._subject = subject
         self._expected = 0
@@ -42,8 +40,8 @@ class Exchange:
         if not self._expected:
             self._complete.set()
 
-    async def measure(self, messages: int, burst: int) -> None:
-        """Add to ``times``. Instrumenting and the first messages do not count."""
+    async def measure(self, messages: int, burst: int) -> float:
+        """CPU microseconds per message. Instrumenting and the first messages do not count."""
         recorded = self.variant.recorded_spans
         with self.variant.instrumented():
             await asyncio.wait_for(self._timed(_WARM_UP, burst), _TIMEOUT)
@@ -52,7 +50,7 @@ class Exchange:
         recorded = self.variant.recorded_spans - recorded
         if recorded != self.variant.spans_per_message * (_WARM_UP + messages):
             raise RuntimeError(f"{self.variant.name} made {recorded} spans")
-        self.times.append(used / messages * 1e6)
+        return used / messages * 1e6
 
     async def _timed(self, messages: int, burst: int) -> float:
         """Seconds of CPU from the first publish to the end of the last callback."""

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from statistics import median
 
-from .exchange import Exchange
 from .variants import BARE, BARE_JSON
 
 _COLUMNS = "{:<28}{:>10}{:>12}{:>10}{:>16}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one process measured of a variant."""
+
+    size: int
+    mode: str
+    variant: str
+    has_json: bool
+    times: list[float]
+    """CPU microseconds per message, one for each round."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +43,24 @@ class Result:
     """None for variants that neither encode nor decode."""
 
 
-def summarise(size: int, exchanges: Sequence[Exchange]) -> Iterator[Result]:
-    """The results of all variants at one size."""
-    times = {exchange.variant.name: exchange.times for exchange in exchanges}
-    bare, bare_json = times[BARE], times[BARE_JSON]
-    for exchange in exchanges:
-        variant = exchange.variant
+def summarise(samples: Iterable[Sample]) -> Iterator[Result]:
+    """One result for all samples of a variant at one size, size after size."""
+    merged: dict[tuple[int, str, str], Sample] = {}
+    for sample in samples:
+        of_variant = merged.setdefault((sample.size, sample.mode, sample.variant), sample)
+        if of_variant is not sample:
+            of_variant.times.extend(sample.times)
+    for sample in merged.values():
+        bare = merged[sample.size, "", BARE].times
+        bare_json = merged[sample.size, "", BARE_JSON].times
         yield Result(
-            size=size,
-            mode=variant.mode_name,
-            variant=variant.name,
-            microseconds=median(exchange.times),
-            added_microseconds=_added(exchange.times, bare_json if variant.has_json else bare),
-            ratio_to_bare=_ratio(exchange.times, bare),
-            ratio_to_bare_json=_ratio(exchange.times, bare_json) if variant.has_json else None,
+            size=sample.size,
+            mode=sample.mode,
+            variant=sample.variant,
+            microseconds=median(sample.times),
+            added_microseconds=_added(sample.times, bare_json if sample.has_json else bare),
+            ratio_to_bare=_ratio(sample.times, bare),
+            ratio_to_bare_json=_ratio(sample.times, bare_json) if sample.has_json else None,
         )
 
 

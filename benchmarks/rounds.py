@@ -1,51 +1,70 @@
-"""Rounds in which every variant has its turn."""
+"""Rounds in which every variant has its turn, at one payload size and in one process."""
+
+# pyright: reportUnknownMemberType=false
+# nats-py's own annotations leave types open.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import random
 from dataclasses import dataclass
 
+import nats
 from nats.aio.client import Client
 
 from .documents import make_document
 from .exchange import Exchange
-from .modes import Mode, make_modes
-from .results import Result, summarise
-from .server import connected_client
-from .variants import make_variants
+from .modes import make_modes
+from .results import Sample
+from .variants import Variant, make_variants
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How much is measured."""
+class Task:
+    """What one process measures."""
 
-    sizes: list[int]
+    address: str
+    """Of the nats-server."""
+
+    size: int
     rounds: int
     messages: int
     burst: int
-    """How many messages are published before their delivery is waited for."""
 
 
-async def run(plan: Plan) -> list[Result]:
+def measure(task: Task) -> list[Sample]:
     """Measure every variant once a round, in another order each time.
 
     Machines change their speed. A round is short, so that its variants mostly share one, and
     what is compared are times of the same round.
     """
-    modes = make_modes()
-    async with connected_client() as client:
-        groups = {size: await _subscribed(client, modes, size) for size in plan.sizes}
+    return asyncio.run(_measure(task))
+
+
+async def _measure(task: Task) -> list[Sample]:
+    # Connecting ends with the PONG to the client's PING.
+    client = await nats.connect(task.address, allow_reconnect=False)
+    try:
+        exchanges = await _subscribed(client, task.size)
         gc.collect()
         gc.freeze()
-        for _ in range(plan.rounds):
-            for exchanges in groups.values():
-                await _play_round(exchanges, plan)
-    return [result for size, group in groups.items() for result in summarise(size, group)]
+        await _play_round(exchanges, task)  # does not count: nothing has run yet
+        times = [await _play_round(exchanges, task) for _ in range(task.rounds)]
+    finally:
+        await client.close()
+    return [
+        _sample(task.size, exchange.variant, list(of_variant))
+        for exchange, of_variant in zip(exchanges, zip(*times, strict=True), strict=True)
+    ]
 
 
-async def _subscribed(client: Client, modes: list[Mode], size: int) -> list[Exchange]:
-    variants = make_variants(make_document(size), modes)
+def _sample(size: int, variant: Variant, times: list[float]) -> Sample:
+    return Sample(size, variant.mode_name, variant.name, variant.has_json, times)
+
+
+async def _subscribed(client: Client, size: int) -> list[Exchange]:
+    variants = make_variants(make_document(size), make_modes())
     exchanges = [
         Exchange(client, variant, f"benchmarks.{size}.{number}")
         for number, variant in enumerate(variants)
@@ -55,6 +74,9 @@ async def _subscribed(client: Client, modes: list[Mode], size: int) -> list[Exch
     return exchanges
 
 
-async def _play_round(exchanges: list[Exchange], plan: Plan) -> None:
-    for exchange in random.sample(exchanges, len(exchanges)):
-        await exchange.measure(plan.messages, plan.burst)
+async def _play_round(exchanges: list[Exchange], task: Task) -> list[float]:
+    """A time for each of ``exchanges``."""
+    times = [0.0] * len(exchanges)
+    for index in random.sample(range(len(exchanges)), len(exchanges)):
+        times[index] = await exchanges[index].measure(task.messages, task.burst)
+    return times

@@ -15,13 +15,13 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats_server import nats_server
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from spans import Attributes, Recorded, SequentialIds, attributes, recorded
 
+from nats_server import nats_server
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, _guard
+from spans import Attributes, Recorded, SequentialIds, attributes, recorded
 
 Connect = Callable[..., Awaitable[Client]]
 StartServer = Callable[..., str]
@@ -68,7 +68,7 @@ async def connect(server: str, start_server: StartServer) -> AsyncIterator[Conne
 
     yield connect
     for client in clients:
-        with suppress(OSError):  # its server may be gone
+        with suppress(OSError, TypeError):  # its server may be gone; TypeError from Python 3.13
             await client.close()
 
 

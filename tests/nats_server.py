@@ -66,7 +66,7 @@ def _ping(url: str) -> None:
     """Wait for PONG, or for the server's word that it wants credentials first."""
     address = urlparse(url)
     with (
-        socket.create_connection((address.hostname, address.port), _START_SECONDS) as connection,
+        socket.create_connection(("127.0.0.1", address.port or 0), _START_SECONDS) as connection,
         connection.makefile("rb") as lines,
     ):
         connection.sendall(b"CONNECT {}\r\nPING\r\n")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import nats.errors
 import pytest
-from conftest import Connect, Inbox, Instrumentation, StartServer
-from nats_server import nats_server
 from opentelemetry import baggage, context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState
+
+from conftest import Connect, Inbox, Instrumentation, StartServer
+from nats_server import nats_server
 from spans import field, traceparent
 
 _OBJECT, _ARRAY = b'{"a":1}', b"[1]"

@@ -10,18 +10,18 @@ import weakref
 from typing import Any
 
 import pytest
-from conftest import Connect, Inbox, Instrumentation
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from opentelemetry import baggage, context, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState
-from spans import field, traceparent
 
+from conftest import Connect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import (
     NATSTracePropagator,
     use_message_context,
 )
+from spans import field, traceparent
 
 _ORIGINALS = [
     b"{}",
@@ -116,9 +116,9 @@ async def test_another_field_name_is_used_throughout(
     connect: Connect, inbox: Inbox, instrumentation: Instrumentation
 ) -> None:
     """payload_field names the member that is written, read, refreshed and stripped."""
-    instrumentation.start(payload_field="trace ctx", payload_field_aliases=())
+    instrumentation.start(payload_field="trace-ctx", payload_field_aliases=())
     received = await _send(await connect(), "field.named", b'{"a":1}', inbox)
-    assert received == b'{"a":1,"trace ctx":{"traceparent":"%b"}}' % traceparent(1, 2).encode()
+    assert received == b'{"a":1,"trace-ctx":{"traceparent":"%b"}}' % traceparent(1, 2).encode()
 
 
 @pytest.mark.parametrize("mode", ["refresh", "keep", "strip"])

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 import wrapt
-from conftest import Connect, Inbox, Instrumentation
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.client import JetStreamContext
 from nats.js.manager import JetStreamManager
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from spans import traceparent
 
+from conftest import Connect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, _jetstream
 from opentelemetry_instrumentation_nats_payload._patching import PatchTable
+from spans import traceparent
 
 _OWNERS = (Client, Msg, JetStreamContext, JetStreamManager)
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Connect, Inbox, Instrumentation
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind, Tracer
-from spans import attributes, traceparent
 
 import opentelemetry_instrumentation_nats_payload as package
+from conftest import Connect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import (
     NATSTracePropagator,
     publish_with_trace_context,
 )
+from spans import attributes, traceparent
 
 _LOGGER = "opentelemetry_instrumentation_nats_payload"
 
@@ -30,10 +29,10 @@ def tracer(instrumentation: Instrumentation) -> Tracer:
 
 
 @pytest.fixture
-def debug(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def debug(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """The package's log at DEBUG."""
     caplog.set_level(logging.DEBUG, _LOGGER)
-    yield caplog
+    return caplog
 
 
 def test_inject_context_adds_the_current_context_in_place(
@@ -151,7 +150,7 @@ def test_create_span_from_message_records_and_raises_the_block_s_error(
 
 def test_remove_trace_headers_takes_the_field_out_in_place() -> None:
     """The dict itself, returned; an alias is never stripped."""
-    message = {"_otel_trace_headers": {}, "_otel_trace_context": {}, "a": 1}
+    message: dict[str, Any] = {"_otel_trace_headers": {}, "_otel_trace_context": {}, "a": 1}
     assert NATSTracePropagator.remove_trace_headers(message) is message
     assert message == {"_otel_trace_context": {}, "a": 1}
     assert NATSTracePropagator.remove_trace_headers(message) == message
@@ -206,9 +205,7 @@ def test_the_manual_api_follows_the_settings(instrumentation: Instrumentation) -
     """With another field configured, both write the same one."""
     instrumentation.start(payload_field="ctx")
     with instrumentation.tracer.start_as_current_span("work"):
-        assert NATSTracePropagator.inject_context({}) == {
-            "ctx": {"traceparent": traceparent(1, 1)}
-        }
+        assert NATSTracePropagator.inject_context({}) == {"ctx": {"traceparent": traceparent(1, 1)}}
 
 
 def test_works_with_any_sdk_span() -> None:

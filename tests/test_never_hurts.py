@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Connect, Inbox, Instrumentation
 from nats.aio.msg import Msg
 from opentelemetry import context
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
 
+from conftest import Connect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import (
     _carrier,
     _connection,
@@ -191,6 +191,10 @@ def loop_is_quiet() -> Iterator[None]:
     assert context.get_current() == before
 
 
+def _ignore(loop: asyncio.AbstractEventLoop, error: dict[str, Any]) -> None:
+    """A loop that is thrown away says so."""
+
+
 @pytest.mark.usefixtures("loop_is_quiet")
 def test_a_callback_that_is_thrown_away_logs_nothing(
     server: str, instrumentation: Instrumentation, caplog: pytest.LogCaptureFixture
@@ -213,10 +217,11 @@ def test_a_callback_that_is_thrown_away_logs_nothing(
         await nc.subscribe("hurt.thrown", cb=callback)
         await nc.publish("hurt.thrown", b"{}")
         await running.wait()
+        assert nc._transport is not None
         nc._transport.close()
 
     loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda *_: None)
+    loop.set_exception_handler(_ignore)
     loop.run_until_complete(main())
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()

@@ -11,10 +11,12 @@ from unittest.mock import AsyncMock
 
 import nats.errors
 import pytest
-from conftest import Connect, Expected, Inbox, Instrumentation
 from nats.aio.msg import Msg
 from opentelemetry import baggage, context, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from conftest import Connect, Expected, Inbox, Instrumentation
 from spans import attributes, traceparent
 
 Expect = Callable[[Any], Expected]
@@ -219,6 +221,7 @@ async def test_a_cancelled_callback_ends_its_span_without_a_status(
     await running.wait()
     task = subscription._wait_for_msgs_task
     await subscription.unsubscribe()
+    assert task
     await asyncio.wait([task])
     assert spans.spans()[1] == expected(nc).process("proc.cancel", 1, 2, parent=1)
 
@@ -235,6 +238,25 @@ async def test_a_message_without_a_context_starts_a_new_trace(
     await inbox.data()
     _, process = spans.spans()
     assert (process.trace, process.parent, process.links) == (2, None, ())
+
+
+async def test_baggage_of_subscribe_does_not_mix_with_that_of_a_message(
+    connect: Connect, instrumentation: Instrumentation
+) -> None:
+    """The context is extracted into an empty one, with any propagator."""
+    instrumentation.start(propagator=W3CBaggagePropagator())
+    nc = await connect()
+    seen: asyncio.Queue[object] = asyncio.Queue()
+
+    async def callback(message: Msg) -> None:
+        await seen.put(dict(baggage.get_all()))
+
+    token = context.attach(baggage.set_baggage("start", "up"))
+    await nc.subscribe("proc.baggage", cb=callback)
+    context.detach(token)
+    with suppress_instrumentation():
+        await nc.publish("proc.baggage", b'{"_otel_trace_headers":{"baggage":"user=7"}}')
+    assert await seen.get() == {"user": "7"}
 
 
 async def test_a_propagate_only_message_without_a_context_has_none(
@@ -351,7 +373,10 @@ class _AsyncCall:
         """nats-py does not take an object for its __call__."""
 
 
-@pytest.mark.parametrize("callback", [_sync, lambda message: None, _AsyncCall(), 7])
+_LAMBDA: Any = lambda message: None  # noqa: E731
+
+
+@pytest.mark.parametrize("callback", [_sync, _LAMBDA, _AsyncCall(), 7])
 async def test_callbacks_that_nats_py_refuses_are_refused_at_subscribe(
     connect: Connect, instrumentation: Instrumentation, callback: Any
 ) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import nats.errors
 import pytest
-from conftest import Connect, Expected, Inbox, Instrumentation
 from opentelemetry import baggage, context, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
-from spans import attributes, field, traceparent
 
+from conftest import Connect, Expected, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import PublishDetails
+from spans import attributes, field, traceparent
 
 Expect = Callable[[Any], Expected]
 
@@ -94,7 +94,10 @@ async def test_a_payload_that_cannot_carry_the_field_is_sent_as_it_is(
 
 @pytest.mark.parametrize("payload", [None, "text", 7])
 async def test_payloads_that_nats_py_refuses_raise_its_own_error(
-    connect: Connect, payload: Any, instrumentation: Instrumentation, caplog: pytest.LogCaptureFixture
+    connect: Connect,
+    payload: Any,
+    instrumentation: Instrumentation,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """publish(None) and publish("text") raise what they raise without us, and nothing is logged."""
     nc = await connect()
@@ -111,7 +114,10 @@ async def test_payloads_that_nats_py_refuses_raise_its_own_error(
 
 @pytest.mark.parametrize("subject", [None, 5, ""])
 async def test_subjects_that_nats_py_refuses_raise_its_own_error(
-    connect: Connect, subject: Any, instrumentation: Instrumentation, caplog: pytest.LogCaptureFixture
+    connect: Connect,
+    subject: Any,
+    instrumentation: Instrumentation,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A subject that is no text, or empty, is nats-py's to refuse."""
     nc = await connect()

@@ -9,13 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Connect, Inbox, Instrumentation
 from nats.aio.msg import Msg
 from opentelemetry import context, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import NonRecordingSpan, NoOpTracerProvider, ProxyTracerProvider
-from opentelemetry.trace import SpanContext, TraceFlags
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    NoOpTracerProvider,
+    ProxyTracerProvider,
+    SpanContext,
+    TraceFlags,
+)
+
+from conftest import Connect, Inbox, Instrumentation
 from spans import field, traceparent
 
 _TRACEPARENT = traceparent(77, 99).encode()
@@ -146,7 +152,12 @@ print([span.name for span in exporter.get_finished_spans()])
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}
     done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, env=environment, timeout=50
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=50,
     )
     assert done.stderr == ""
     assert done.stdout == "['publish sdk.late', 'process sdk.late']\n"

@@ -59,7 +59,9 @@ def receive(telemetry: Telemetry, payload: bytes, headers: Mapping[str, str] | N
     carrier = field.read(payload, member) if member else None
     embedded = extract(telemetry.propagator, carrier, field.name)
     if embedded is None or not embedded.span_context.is_valid:
-        embedded = _elsewhere(telemetry, payload, headers) or embedded
+        elsewhere = _elsewhere(telemetry, payload, headers)
+        if embedded is None or (elsewhere and elsewhere.span_context.is_valid):
+            embedded = elsewhere
     return Received(member, carrier, embedded)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Any, Literal, cast
@@ -16,7 +17,7 @@ ConsumedField = Literal["refresh", "keep", "strip"]
 ConsumerParent = Literal["message", "link"]
 
 _PATTERN = "NATS subjects, with * for a token and a last > for the rest"
-_FIELD_NAME = 'printable ASCII without " and \\'
+_FIELD_NAME = "ASCII letters, digits, _ - and ."
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def _read_pattern(text: str) -> str:
 
 
 def _read_field_name(text: str) -> str:
-    if not text or not text.isascii() or not text.isprintable() or '"' in text or "\\" in text:
+    # Nothing that has another spelling in JSON, or could follow a closing quote there.
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
         raise ValueError(text)
     return text
 

@@ -20,7 +20,7 @@ from ._json import encode_carrier
 from ._producer import message_id_of
 from ._reply import with_reply
 from ._subjects import Destination, Handling, has_wildcard
-from ._telemetry import Telemetry, call_hook, end_span
+from ._telemetry import Telemetry, call_hook, described, end_span
 
 
 class Subscriber(NamedTuple):
@@ -165,5 +165,7 @@ def _refreshed(telemetry: Telemetry, data: bytes, received: Received, context: C
 def _log(subject: str, received: Received | None) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         embedded = received and received.embedded
-        found = f"context found in {embedded.source}" if embedded else "no context found"
+        found = "no context found"
+        if embedded:
+            found = f"{described(embedded.span_context)} found in {embedded.source}"
         logger.debug("message on %s: %s", subject, found)

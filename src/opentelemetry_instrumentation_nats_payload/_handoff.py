@@ -20,10 +20,10 @@ _ATTRIBUTE = "_otel_nats_context"
 def remember(message: Any, context: Context) -> None:
     """Keep ``context`` with a ``nats.aio.msg.Msg``, for as long as the message lives.
 
-    In ``__dict__``, because ``Msg`` is an unhashable dataclass: its fields, equality and repr
+    As an attribute, because ``Msg`` is an unhashable dataclass: its fields, equality and repr
     stay as they are.
     """
-    message.__dict__[_ATTRIBUTE] = context
+    setattr(message, _ATTRIBUTE, context)
 
 
 @contextmanager

@@ -94,6 +94,9 @@ def _patch(telemetry: Telemetry) -> None:
     _patches.replace(Msg, "respond", partial(respond, reply_of=attrgetter("reply")))
     for owner in (JetStreamContext, JetStreamManager):
         _patches.replace(owner, "__init__", partial(_jetstream.wrap_init, telemetry=telemetry))
+    for name in ("_api_request", "get_msg"):
+        api_request = partial(_jetstream.wrap_api_request, telemetry=telemetry)
+        _patches.replace(JetStreamManager, name, api_request)
     _patch_micro(respond)
 
 

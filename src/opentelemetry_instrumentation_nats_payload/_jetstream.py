@@ -15,8 +15,7 @@ def wrap_init(original: Any, telemetry: Telemetry) -> Any:
     """``__init__`` of ``JetStreamContext`` and ``JetStreamManager``: remembers their prefix.
 
     The server rejects an unknown member in a request (error 10025), and with
-    ``jetstream(prefix="acme.js")`` the subject does not show that it is one. Private names read:
-    ``_nc`` and ``_prefix``, set by both (nats/js/client.py, nats/js/manager.py).
+    ``jetstream(prefix="acme.js")`` the subject does not show that it is one.
     """
 
     def init(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> None:
@@ -27,6 +26,21 @@ def wrap_init(original: Any, telemetry: Telemetry) -> Any:
     return wrapt.FunctionWrapper(original, init)
 
 
+def wrap_api_request(original: Any, telemetry: Telemetry) -> Any:
+    """``JetStreamManager._api_request`` and ``get_msg``, by which all requests to the API go.
+
+    A context made before the instrumentation has a prefix that was not seen.
+    """
+
+    def api_request(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if telemetry.is_active:
+            _remember_prefix(instance)
+        return wrapped(*args, **kwargs)
+
+    return wrapt.FunctionWrapper(original, api_request)
+
+
 @guarded(None)
 def _remember_prefix(context: Any) -> None:
+    """Private names read: ``_nc`` and ``_prefix``, set in both ``__init__``."""
     connection_of(context._nc).add_api_prefix(context._prefix)

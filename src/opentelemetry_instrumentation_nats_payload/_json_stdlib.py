@@ -21,17 +21,19 @@ def is_json(payload: bytes) -> bool:
 def decode_strings(document: bytes) -> dict[str, str] | None:
     """A JSON object of string to string, or None for anything else."""
     try:
-        value: Any = json.loads(document.decode())
-        if not isinstance(value, dict):
-            return None
-        carrier = cast("dict[str, object]", value)
-        for text in (*carrier, *carrier.values()):
-            if not isinstance(text, str):
-                return None
-            text.encode()  # a lone surrogate is no text that could be sent on
+        carrier: Any = json.loads(document.decode(), object_pairs_hook=_strings)
     except (RecursionError, ValueError):
         return None
-    return cast("dict[str, str]", value)
+    return cast("dict[str, str]", carrier) if isinstance(carrier, dict) else None
+
+
+def _strings(pairs: list[tuple[str, Any]]) -> dict[str, str]:
+    for pair in pairs:  # also those that a duplicate key hides
+        for text in pair:
+            if not isinstance(text, str):
+                raise ValueError(text)
+            text.encode()  # a lone surrogate is no text that could be sent on
+    return dict(pairs)
 
 
 def encode_strings(carrier: dict[str, str]) -> bytes:

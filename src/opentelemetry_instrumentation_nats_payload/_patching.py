@@ -68,8 +68,8 @@ class PatchTable:
         package = _wrapping_package(attribute, owner.__module__.partition(".")[0])
         if package is not None:
             warn_once(
-                "%s.%s is also wrapped by %s. If that is a second NATS instrumentation, messages get "
-                "spans twice: disable one of the two (OTEL_PYTHON_DISABLED_INSTRUMENTATIONS).",
+                "%s.%s is also wrapped by %s. If that is a second NATS instrumentation, messages "
+                "get spans twice: disable one of the two (OTEL_PYTHON_DISABLED_INSTRUMENTATIONS).",
                 owner.__qualname__,
                 name,
                 package,
@@ -95,4 +95,8 @@ def unbound(method: Any) -> Callable[..., Any]:
     """
     if type(method) is FunctionType:  # wrapt's wrappers pass for one with isinstance
         return method
-    return lambda self, *args, **kwargs: method.__get__(self, type(self))(*args, **kwargs)
+
+    def call(self: object, *args: Any, **kwargs: Any) -> Any:
+        return method.__get__(self, type(self))(*args, **kwargs)
+
+    return call

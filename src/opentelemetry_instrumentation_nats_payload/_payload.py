@@ -51,16 +51,15 @@ class Slot(NamedTuple):
         return self.start + len(self.prefix) + len(document) + len(payload) - self.end
 
     def fill(self, payload: bytes, document: bytes) -> bytes:
-        """``payload`` with ``document`` in the slot; one copy."""
-        view = memoryview(payload)
-        return b"".join((view[: self.start], self.prefix, document, view[self.end :]))
+        """``payload`` with ``document`` in the slot."""
+        return b"".join((payload[: self.start], self.prefix, document, payload[self.end :]))
 
 
 class PayloadField:
     """A top-level member of JSON object payloads, known by its name.
 
     Args:
-        name: printable ASCII without quotes and backslashes, so that it is its own JSON spelling.
+        name: of letters, digits, ``_``, ``-`` and ``.``: never part of JSON outside of strings.
     """
 
     def __init__(self, name: str) -> None:
@@ -73,8 +72,9 @@ class PayloadField:
             % (re.escape(name.encode()), _GAP, _GAP, _GAP, _GAP)
         )
         # A quote that follows a backslash is inside a string. Any other one that stands before
-        # the name opens a key: were it to close a string, the name could not follow.
-        self._keys = re.compile(rb'(?<!\\)"%b"%b:%b' % (_spellings(name), _GAP, _GAP))
+        # the name opens a key: were it to close a string, the name could not follow. The quote
+        # comes first, because a search for a literal is five times as fast.
+        self._keys = re.compile(rb'"(?<!\\")%b"%b:%b' % (_spellings(name), _GAP, _GAP))
         self._escapes = re.compile(b"|".join(map(_escape, sorted(set(name)))))
 
     def find(self, payload: bytes) -> Member | None:
@@ -89,10 +89,16 @@ class PayloadField:
             last = self._last.match(payload, at - 1)
             if last is not None:
                 return Member(at, last.start(1), last.end(1))
-        elif b"\\u00" not in payload or self._escapes.search(payload) is None:
+        elif not self._may_be_escaped(payload):
             return None
         keys = self._top_level_keys(payload)
         return _member(payload, *keys[-1]) if keys else None
+
+    def _may_be_escaped(self, payload: bytes) -> bool:
+        # Most payloads have no backslash, which one byte shows four times as fast.
+        if b"\\" not in payload or b"\\u00" not in payload:
+            return False
+        return self._escapes.search(payload) is not None
 
     def _top_level_keys(self, payload: bytes) -> list[tuple[int, int]]:
         """Start of every such key at the top level, and of its value. Linear in the size."""
@@ -132,7 +138,7 @@ class PayloadField:
         """
         if not is_object(payload):
             return payload
-        if payload.find(self._key) == member.start:
+        if payload.find(self._key) == member.start and not self._may_be_escaped(payload):
             return _without(payload, member)
         keys = self._top_level_keys(payload)
         if len(keys) <= _MAX_DUPLICATES:
@@ -148,6 +154,8 @@ def _member(payload: bytes, start: int, value_start: int) -> Member:
     except (RecursionError, ValueError):
         return Member(start, value_start, None)
     size = len(window[:end].encode("utf-8", "surrogateescape"))
+    if size == _VALUE_WINDOW:  # a number may go on behind it
+        return Member(start, value_start, None)
     return Member(start, value_start, value_start + size)
 
 

@@ -19,7 +19,7 @@ from ._guard import guarded, logger
 from ._message import Outgoing
 from ._reply import is_reply
 from ._subjects import Destination, Handling
-from ._telemetry import PublishDetails, Telemetry, call_hook
+from ._telemetry import PublishDetails, Telemetry, call_hook, described
 
 _MESSAGE_ID_HEADER = "Nats-Msg-Id"
 
@@ -99,7 +99,7 @@ def _start_message(
     sent = None
     if received is not None and chosen is None:
         sent = _write(telemetry, client, message, received, context)
-    _log(message.subject, embedded, chosen, sent)
+    _log(message.subject, embedded, chosen, sent, context)
     if span is None and sent is None:
         return None
     return Publish(span, sent or message)
@@ -199,11 +199,17 @@ def _call_publish_hook(telemetry: Telemetry, span: Span, message: Outgoing) -> N
 
 
 def _log(
-    subject: str, embedded: Embedded | None, chosen: SpanContext | None, sent: Outgoing | None
+    subject: str,
+    embedded: Embedded | None,
+    chosen: SpanContext | None,
+    sent: Outgoing | None,
+    context: Context,
 ) -> None:
     if not logger.isEnabledFor(logging.DEBUG):
         return
-    outcome = "context injected" if sent else "no context injected"
+    outcome = "no context injected"
     if embedded and chosen:
-        outcome = f"the context of another trace in {embedded.source} is kept"
+        outcome = f"{described(chosen)} in {embedded.source} is of another trace, and kept"
+    elif sent:
+        outcome = f"{described(trace.get_current_span(context).get_span_context())} injected"
     logger.debug("publish to %s: %s", subject, outcome)

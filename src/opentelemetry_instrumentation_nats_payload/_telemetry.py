@@ -14,6 +14,7 @@ from opentelemetry.trace import (
     NoOpTracer,
     ProxyTracer,
     Span,
+    SpanContext,
     Status,
     StatusCode,
     Tracer,
@@ -159,3 +160,11 @@ def end_span(span: Span, error: BaseException | None = None, *, record: bool = F
                 span.record_exception(error)
     finally:
         span.end()
+
+
+def described(span_context: SpanContext) -> str:
+    """The context as the log shows it."""
+    if not span_context.is_valid:
+        return "baggage"
+    trace_id, span_id = span_context.trace_id, span_context.span_id
+    return f"trace {trace.format_trace_id(trace_id)} span {trace.format_span_id(span_id)}"

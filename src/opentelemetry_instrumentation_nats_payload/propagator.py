@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
@@ -16,8 +16,6 @@ from ._carrier import extract, inject
 from ._guard import guarded, logger
 from ._json import is_carrier
 from ._telemetry import current_or_default
-
-_Dict = TypeVar("_Dict", bound="dict[str, Any]")
 
 
 class NATSTracePropagator:
@@ -32,7 +30,7 @@ class NATSTracePropagator:
     """The default field; the setting ``payload_field`` chooses another one."""
 
     @staticmethod
-    def inject_context(message_dict: _Dict) -> _Dict:
+    def inject_context(message_dict: dict[str, Any]) -> dict[str, Any]:
         """Add the current context to ``message_dict``; nothing where there is none to add."""
         _inject(message_dict)
         return message_dict
@@ -64,7 +62,7 @@ class NATSTracePropagator:
             yield span
 
     @staticmethod
-    def remove_trace_headers(message_dict: _Dict) -> _Dict:
+    def remove_trace_headers(message_dict: dict[str, Any]) -> dict[str, Any]:
         """Take the field out of ``message_dict``."""
         _remove(message_dict)
         return message_dict
