@@ -10,8 +10,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
+
+from opentelemetry_instrumentation_nats_payload import _json, _json_stdlib
+from opentelemetry_instrumentation_nats_payload._config import resolve
+from opentelemetry_instrumentation_nats_payload._json import decode_carrier, encode_carrier
+from opentelemetry_instrumentation_nats_payload._payload import Member, PayloadField, Slot
 from strategies import (
     FIELD,
     KEY,
@@ -20,7 +25,6 @@ from strategies import (
     WithField,
     carrier_in,
     dumped_objects,
-    has_hidden_pair,
     json_objects,
     not_objects,
     objects_with_field,
@@ -29,11 +33,6 @@ from strategies import (
     string_literals,
     without,
 )
-
-from opentelemetry_instrumentation_nats_payload import _json, _json_stdlib
-from opentelemetry_instrumentation_nats_payload._config import resolve
-from opentelemetry_instrumentation_nats_payload._json import decode_carrier, encode_carrier
-from opentelemetry_instrumentation_nats_payload._payload import Member, PayloadField, Slot
 
 _TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 _CARRIER = {"traceparent": _TRACEPARENT}
@@ -334,7 +333,7 @@ def test_white_space_behind_the_object_stays(spaces: int) -> None:
 @PROPERTY
 @given(json_objects)
 def test_what_is_spliced_in_comes_out_to_the_byte(payload: bytes) -> None:
-    """cut undoes fill, for any object."""
+    """Cut undoes fill, for any object."""
     assert _field.find(payload) is None
     assert _cut(_fill(payload)) == payload
 
@@ -541,9 +540,9 @@ def test_the_last_field_at_the_top_level_is_found(document: WithField) -> None:
     """What a parser keeps of several is what is found, where it stands, and read as it says."""
     payload = document.payload
     member = _field.find(payload)
+    assert member is not None
     assert member == Member(document.start, document.value_start, document.end)
     value = dict(parse(payload).items)[FIELD]
-    assume(not has_hidden_pair(value))
     assert _field.read(payload, member) == carrier_in(value, document.end - document.value_start)
 
 
@@ -664,21 +663,21 @@ def test_a_large_value_is_replaced_whole_or_not_at_all(
     assert member is not None
     assert _field.read(payload, member) is None
     slot = _field.slot(payload, member)
-    assert slot is None or slot.fill(payload, _DOCUMENT) == payload.replace(value, _DOCUMENT)
+    if slot is not None:
+        assert slot.fill(payload, _DOCUMENT) == before + _K + b":" + _DOCUMENT + after
     assert _field.cut(payload, member) in (payload, b'{"a":1}')
 
 
 # --- other names --------------------------------------------------------------------------------
 
-_accepted_names = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1).filter(
-    lambda name: '"' not in name and "\\" not in name and name == name.strip()
-)
+_accepted_names = st.from_regex(r"[A-Za-z0-9_.-]{1,8}", fullmatch=True)
 
 
 @st.composite
 def _named_objects(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
     """A name, and an object with and without a field of that name in the middle."""
-    name = resolve({"payload_field": draw(_accepted_names)}, {}).payload_field
+    name = draw(_accepted_names)
+    assert resolve({"payload_field": name}, {}).payload_field == name
     others = string_literals.filter(lambda literal: json.loads(literal) != name)
     members = [f"{draw(others)}:{draw(string_literals | st.just('[1]'))}" for _ in range(3)]
     members += [f'"x":[{{{draw(spellings(name))}:{{}}}}]'] if name != "x" else []
@@ -703,39 +702,18 @@ def test_any_accepted_name_works(case: tuple[str, bytes, bytes]) -> None:
     assert parse(_cut(with_field, field)) == without(parse(with_field), name)
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        _case("strings", b'{"a":"b","c":":d"}'),
-        _case("colons", b'{"a":":b","c":":","::":":"}'),
-        _case("nested", b'{"a":{":b":":","c":[":d",":e"]},"f":[["g"],[":"]]}'),
-    ],
-)
-@pytest.mark.parametrize("name", [":", ",", ":{", ",:", "],[", ":[", "},", "{", "/", "a", "NaN"])
-def test_an_accepted_name_never_breaks_an_object(name: str, payload: bytes) -> None:
-    """Names of structural characters too, unless the settings refuse them."""
-    name = resolve({"payload_field": name}, {}).payload_field
-    payload = payload.replace(b'"a"', b'"A"')
+@pytest.mark.parametrize("name", [".", "-", "_", "1", "-1", "e5", "NaN", "true", "u0061"])
+def test_a_name_that_looks_like_json_is_a_name(name: str) -> None:
+    """Between strings, where numbers and literals stand, it is not mistaken for the field."""
+    assert resolve({"payload_field": name}, {}).payload_field == name
     field = PayloadField(name)
-    if name in json.loads(payload):
-        expected = without(parse(payload), name)
-        assert parse(_cut(payload, field)) == expected
-        assert without(parse(_fill(payload, field)), name) == expected
-    else:
-        assert field.find(payload) is None
-        assert _cut(_fill(payload, field), field) == payload
-
-
-def test_a_slash_in_the_name_may_be_escaped() -> None:
-    r"""JSON spells ``/`` as ``\/`` too, as PHP does: it is the same field."""
-    name = resolve({"payload_field": "otel/trace"}, {}).payload_field
-    field = PayloadField(name)
-    payload = json.dumps({name: {"a": "b"}, "c": 1}, separators=(",", ":")).encode()
-    payload = payload.replace(b"/", b"\\/")
-    member = field.find(payload)
-    assert member is not None
-    assert field.read(payload, member) == {"a": "b"}
-    assert field.cut(payload, member) == b'{"c":1}'
+    literal = name.encode() if name in ("1", "-1", "NaN", "true") else b"0"
+    original = b'{"x":L,"y":":K:","z":["K","K",L,{"K":L}],"K2":{"\\"K\\":":{"K":"K"}}}'
+    original = original.replace(b"L", literal).replace(b"K", name.encode())
+    assert field.find(original) is None
+    filled = _fill(original, field)
+    assert parse(filled) == Pairs([*parse(original).items, (name, Pairs([*_CARRIER.items()]))])
+    assert _cut(filled, field) == original
 
 
 # --- adversaries --------------------------------------------------------------------------------
@@ -751,8 +729,8 @@ class _Adversary(NamedTuple):
     filled: bool
     """Whether it is written to."""
 
-    cut: Callable[[bytes], bytes] | None = None
-    """The payload without the field; None where it stays the same."""
+    taken: Callable[[], bytes] | None = None
+    """What cut takes out; None where the payload stays the same."""
 
 
 _IN_STRING = json.dumps(f'{KEY}:{{"traceparent":"x"}},').encode()[1:-1]
@@ -780,19 +758,19 @@ _ADVERSARIES = {
         lambda: b'{"a":[' + b"{%b:{}}," % _K * 35_000 + b"0],%b}" % _SPLICED,
         True,
         True,
-        lambda payload: payload.replace(b"," + _SPLICED, b""),
+        lambda: b"," + _SPLICED,
     ),
     "the field, and nested fields": _Adversary(
         lambda: b'{%b,"a":[' % _SPLICED + b"{%b:{}}," % _K * 35_000 + b"0]}",
         True,
         True,
-        lambda payload: payload.replace(_SPLICED + b",", b""),
+        lambda: _SPLICED + b",",
     ),
     "the field before a megabyte": _Adversary(
         lambda: b"{" + _SPLICED + b"," + _LARGE + b"}",
         True,
         True,
-        lambda payload: payload.replace(_SPLICED + b",", b""),
+        lambda: _SPLICED + b",",
     ),
     "40000 duplicates": _Adversary(lambda: b"{" + b"%b:{}," % _K * 40_000 + b'"a":1}', True, True),
     "40000 duplicates, the last at the end": _Adversary(
@@ -807,9 +785,7 @@ _ADVERSARIES = {
     "string of escaped quotes": _Adversary(
         lambda: b'{"a":"' + b'\\"' * 500_000 + b'","b":{%b:1}}' % _K, False, True
     ),
-    "unclosed strings": _Adversary(
-        lambda: b'{"a":"' + b'"%b:{}' % _K * 35_000, True, False
-    ),
+    "unclosed strings": _Adversary(lambda: b'{"a":"' + b'"%b:{}' % _K * 35_000, True, False),
     "escapes that could be the name": _Adversary(
         lambda: b'{"a":"' + b"\\u0061\\u005f" * 80_000 + b'"}', False, True
     ),
@@ -823,10 +799,13 @@ _ADVERSARIES = {
         lambda: b"{" + b" " * 500_000 + b'%b:{"a":"b"}' % _K + b"\n" * 500_000 + b"}",
         True,
         True,
-        lambda payload: payload.replace(b'%b:{"a":"b"}' % _K, b""),
+        lambda: b'%b:{"a":"b"}' % _K,
     ),
     "a value of 150000 pairs": _Adversary(
-        lambda: b"{%b:{" % _K + b'"a":"b",' * 150_000 + b'"b":"c"}}', True, True, lambda _: b"{}"
+        lambda: b'{%b:{%b"b":"c"}}' % (_K, b'"a":"b",' * 150_000),
+        True,
+        True,
+        lambda: b'%b:{%b"b":"c"}' % (_K, b'"a":"b",' * 150_000),
     ),
     "a deep value": _Adversary(
         lambda: b"{%b:" % _K + b"[" * 500_000 + b"]" * 500_000 + b"}", True, False
@@ -837,7 +816,6 @@ _ADVERSARIES = {
 }
 
 
-@pytest.mark.usefixtures("_backend")
 @pytest.mark.parametrize("name", _ADVERSARIES)
 def test_large_adversaries_end_with_the_right_result(name: str) -> None:
     """Payloads of a megabyte that would take hours if anything were quadratic."""
@@ -849,8 +827,8 @@ def test_large_adversaries_end_with_the_right_result(name: str) -> None:
     slot = _field.slot(payload, member)
     assert (slot is not None) == adversary.filled
     cut = _field.cut(payload, member or Member(0, 1, 2))
-    if adversary.cut is not None:
-        assert cut == adversary.cut(payload)
+    if adversary.taken is not None:
+        assert cut == payload.replace(adversary.taken(), b"")
     elif adversary.found or not adversary.filled:
         assert cut is payload
     if slot is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import PROPERTY, patterns, subjects
 
 from opentelemetry_instrumentation_nats_payload._subjects import (
     INBOX_PREFIXES,
@@ -17,6 +16,7 @@ from opentelemetry_instrumentation_nats_payload._subjects import (
     is_reserved,
     matcher,
 )
+from strategies import PROPERTY, patterns, subjects
 
 
 def _matches(pattern: str, subject: str) -> bool:
@@ -221,9 +221,7 @@ def test_inboxes_have_known_prefixes() -> None:
         ("x.$KV.a", Handling.IGNORE, None),
     ],
 )
-def test_rules_classify_a_subject(
-    subject: str, handling: Handling, template: str | None
-) -> None:
+def test_rules_classify_a_subject(subject: str, handling: Handling, template: str | None) -> None:
     """Excluded before propagated before traced; the first template wins."""
     rules = SubjectRules(
         excluded=["health", "*.debug", "both"],
