@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import nats.errors
 import pytest
 from opentelemetry import baggage, context, trace
+from opentelemetry.propagators.textmap import default_setter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from conftest import Connect, Inbox, Instrumentation, StartServer
 from nats_server import nats_server
@@ -173,6 +176,93 @@ async def test_baggage_then_tracestate_give_way_where_the_payload_is_large(
     context.detach(token)
     everything = {"traceparent", "tracestate", "baggage"}
     assert kept == [everything, everything - {"baggage"}, {"traceparent"}, set()]
+
+
+class _Odd(TraceContextTextMapPropagator):
+    """Writes what is no header, and what is no text."""
+
+    def inject(self, carrier: Any, context: Any = None, setter: Any = default_setter) -> None:
+        super().inject(carrier, context, setter)
+        for key, value in [("user id", "7"), ("client:id", "8"), ("line", "a\r\nb"), ("n", 5)]:
+            setter.set(carrier, key, value)
+
+
+@pytest.mark.parametrize("carrier", ["headers", "both", "auto"])
+async def test_what_a_propagator_writes_never_costs_the_message(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str
+) -> None:
+    """nats-py raises BadHeaderError for a name with a blank; such entries are left out."""
+    instrumentation.start(carrier=carrier, propagator=_Odd())
+    nc = await connect()
+    await nc.subscribe("carrier.odd", cb=inbox.callback)
+    await nc.publish("carrier.odd", _ARRAY)
+    message = await inbox.messages.get()
+    assert (message.data, message.headers) == (_ARRAY, {"traceparent": traceparent(1, 1)})
+    assert instrumentation.spans()[1].parent == 1
+
+
+class _Many(TraceContextTextMapPropagator):
+    """Writes an entry for each item of baggage, as Jaeger's propagator does."""
+
+    def inject(self, carrier: Any, context: Any = None, setter: Any = default_setter) -> None:
+        super().inject(carrier, context, setter)
+        for number in range(100):
+            setter.set(carrier, f"uberctx-{number}", "x" * 50)
+
+
+async def test_more_entries_than_a_reader_takes_do_not_cost_the_context(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """Of 101 entries the first 16 are written, the span context among them."""
+    instrumentation.start(propagator=_Many())
+    nc = await connect()
+    await nc.subscribe("carrier.many", cb=inbox.callback)
+    await nc.publish("carrier.many", b"{}")
+    written = json.loads(await inbox.data())["_otel_trace_headers"]
+    assert list(written) == ["traceparent", *(f"uberctx-{number}" for number in range(15))]
+    assert instrumentation.spans()[1].parent == 1
+
+
+async def test_entries_of_others_give_way_to_the_context(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """A field that is full of what others wrote still takes the context."""
+    instrumentation.start(consumed_field="keep")
+    nc = await connect()
+    await nc.subscribe("carrier.full", cb=inbox.callback)
+    others = {f"k{number}": "v" for number in range(16)}
+    await nc.publish("carrier.full", json.dumps({"_otel_trace_headers": others}).encode())
+    written = json.loads(await inbox.data())["_otel_trace_headers"]
+    assert written == {"traceparent": traceparent(1, 1)}
+
+
+async def test_both_takes_one_where_there_is_no_room_for_two(
+    connect: Connect, start_server: StartServer, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """Near max_payload the payload alone carries the context, then the headers alone."""
+    nc = await connect(start_server("max_payload: 1024"))
+    await nc.subscribe("carrier.room", cb=inbox.callback)
+    instrumentation.start(carrier="both")
+    found: list[tuple[bool, bool]] = []
+    for size in (820, 900, 1000):
+        await nc.publish("carrier.room", _payload_of(size))
+        message = await inbox.messages.get()
+        found.append((b"_otel_trace_headers" in message.data, message.headers is not None))
+    assert found == [(True, True), (True, False), (False, False)]
+
+
+async def test_odd_headers_cost_the_header_and_not_the_payload(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """nats-py skips an entry with a blank name, whatever its value; so do we."""
+    instrumentation.start()
+    nc = await connect()
+    await nc.subscribe("carrier.blank", cb=inbox.callback)
+    headers: Any = {" ": None, "B": "c"}
+    await nc.publish("carrier.blank", b"{}", headers=headers)
+    message = await inbox.messages.get()
+    assert b"_otel_trace_headers" in message.data
+    assert message.headers == {"B": "c"}
 
 
 async def test_a_carrier_that_no_reader_would_accept_is_not_written(

@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import gc
 import json
+import pickle
 import weakref
 from typing import Any
 
@@ -209,6 +210,47 @@ async def test_the_message_stays_what_it_was(
     assert message == bare
     assert repr(message) == repr(bare)
     assert copy.copy(message) == bare
+
+
+async def test_the_message_can_be_copied_and_pickled_as_without_us(
+    connect: Connect, inbox: Inbox, spans: Instrumentation
+) -> None:
+    """A message without its client is data: a copy has the context, a pickle has none."""
+    nc = await connect()
+    await nc.subscribe("field.pickle", cb=inbox.callback)
+    await nc.publish("field.pickle", b"{}")
+    message: Any = await inbox.messages.get()
+    message._client = None
+    for same in (copy.deepcopy(message), pickle.loads(pickle.dumps(message))):
+        assert same == message
+    with use_message_context(copy.deepcopy(message)):
+        assert trace.get_current_span().get_span_context().span_id == 2
+
+
+class _SlottedMsg:
+    __slots__ = ("_client", "_sid", "data", "headers", "reply", "subject")
+
+    def __init__(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+async def test_a_message_class_without_room_gives_the_context_it_carries(
+    connect: Connect,
+    inbox: Inbox,
+    spans: Instrumentation,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An application's msg_class with __slots__ is read instead, and nothing is logged."""
+    monkeypatch.setattr(Client, "msg_class", _SlottedMsg)
+    nc = await connect()
+    await nc.subscribe("field.slots", cb=inbox.callback)
+    await nc.publish("field.slots", b"{}")
+    with use_message_context(await inbox.messages.get()):
+        assert trace.get_current_span().get_span_context().span_id == 2
+    assert not caplog.records
+    monkeypatch.undo()
 
 
 async def test_the_context_is_freed_with_the_message(

@@ -9,6 +9,7 @@ import sys
 import types
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import wrapt
@@ -137,8 +138,14 @@ async def test_a_foreign_wrapper_on_top_survives(
 
 @pytest.mark.parametrize("by", ["wrapt", "functools"])
 @pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("also_subscribes", [True, False])
 async def test_a_second_instrumentation_is_warned_about_once(
-    connect: Connect, foreign: Any, by: str, order: str, caplog: pytest.LogCaptureFixture
+    connect: Connect,
+    foreign: Any,
+    by: str,
+    order: str,
+    also_subscribes: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Another package's wrapper, put on before us or after us, is named in one warning."""
     if order == "before":
@@ -147,13 +154,68 @@ async def test_a_second_instrumentation_is_warned_about_once(
     if order == "after":
         foreign.wrap(by)
     nc = await connect()
-    for number in range(3):
-        await nc.subscribe(f"second.{number}")
+    if also_subscribes:
+        for number in range(3):
+            await nc.subscribe(f"second.{number}")
     NATSInstrumentor().uninstrument()
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert "Client.publish is also wrapped by other_nats_instrumentation" in warnings[0]
+    assert "nats-py is also wrapped by other_nats_instrumentation" in warnings[0]
     assert "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS" in warnings[0]
+
+
+async def _positional_only(self: Any, subject: str, payload: bytes = b"", **rest: Any) -> Any:
+    """What an application's own wrapper may look like; see the test."""
+    return await _positional_only.original(self, subject, payload, **rest)  # type: ignore[attr-defined]
+
+
+async def _keyword_only(self: Any, *, subject: str, payload: bytes = b"") -> Any:
+    """The same, for keywords."""
+    return await _keyword_only.original(self, subject=subject, payload=payload)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("wrapper", [_positional_only, _keyword_only])
+async def test_arguments_reach_a_wrapper_below_us_in_the_form_they_came_in(
+    connect: Connect,
+    inbox: Inbox,
+    instrumentation: Instrumentation,
+    monkeypatch: pytest.MonkeyPatch,
+    wrapper: Any,
+) -> None:
+    """A narrower publish of the application's goes on working, and is traced."""
+    wrapper.original = Client.__dict__["publish"]
+    monkeypatch.setattr(Client, "publish", wrapper)
+    nc = await connect()
+    await nc.subscribe("narrow", cb=inbox.callback)
+    instrumentation.start()
+    await nc.publish(subject="narrow", payload=b'{"a":1}')
+    assert b"_otel_trace_headers" in await inbox.data()
+    with pytest.raises(TypeError):
+        await nc.publish(subject="narrow", teleport=True)
+    NATSInstrumentor().uninstrument()
+    monkeypatch.undo()
+
+
+async def test_what_is_no_method_is_left_alone(
+    instrumentation: Instrumentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test suite that replaced Client.publish by a mock keeps its mock."""
+    mock = AsyncMock(return_value=1)
+    monkeypatch.setattr(Client, "publish", mock)
+    instrumentation.start()
+    assert Client.__dict__["publish"] is mock
+    assert await Client().publish("a", b"") == 1  # type: ignore[func-returns-value]
+    NATSInstrumentor().uninstrument()
+    monkeypatch.undo()
+
+
+def test_a_mocked_client_is_not_looked_into(
+    spans: Instrumentation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """JetStreamContext(AsyncMock()) makes no un-awaited coroutine, and no warning."""
+    JetStreamContext(AsyncMock())
+    JetStreamContext(AsyncMock(), prefix=AsyncMock())
+    assert not caplog.records
 
 
 def test_nothing_is_warned_about_alone(
@@ -206,6 +268,28 @@ def test_an_unknown_argument_is_named(
     assert "carier unknown" in record.getMessage()
     assert "carrier" in record.getMessage()
     assert "consumed_field" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted"),
+    [
+        ("tracer_provider", "a TracerProvider"),
+        ("propagator", "a TextMapPropagator"),
+        ("publish_hook", "a function of span and details"),
+        ("process_hook", "a function of span and message"),
+    ],
+)
+def test_an_option_that_could_not_work_is_left_out(
+    instrumentation: Instrumentation,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    accepted: str,
+) -> None:
+    """One warning says which, what was given, and what it has to be."""
+    instrumentation.start(**{name: "b3"})
+    (record,) = caplog.records
+    expected = f"instrument({name}=): 'b3' is not accepted, it is left out. Accepted: {accepted}."
+    assert record.getMessage() == expected
 
 
 async def test_a_bad_setting_costs_the_setting_and_not_the_tracing(

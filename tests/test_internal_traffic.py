@@ -14,6 +14,7 @@ from nats.js.api import ConsumerConfig
 from nats.js.client import JetStreamContext
 
 from conftest import Connect, Expected, Inbox, Instrumentation, StartServer
+from opentelemetry_instrumentation_nats_payload import _client
 from spans import field, traceparent
 
 Expect = Callable[[Any], Expected]
@@ -236,21 +237,70 @@ async def test_a_reply_to_any_other_subject_is_known_too(
     assert await inbox.data() == b'{"r":1}'
     if task:
         await task
-    assert "respond my.replies" in _names(spans)
+    assert "respond" in _names(spans)
 
 
-async def test_a_custom_inbox_prefix_is_known(connect: Connect, spans: Instrumentation) -> None:
+@pytest.mark.parametrize("how", ["callback", "worker", "another client"])
+async def test_a_custom_inbox_prefix_is_known(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, how: str
+) -> None:
     """The requester's own inbox prefix, and that of the responder, who only has the message."""
     requester = await connect(inbox_prefix=b"acme.inbox")
     responder = await connect()
+    other = await connect() if how == "another client" else responder
+
+    async def respond(message: Msg) -> None:
+        await other.publish(message.reply, b'{"r":1}')
+
+    async def work() -> None:
+        await respond(await inbox.messages.get())
+
+    worker = asyncio.create_task(work()) if how == "worker" else None
+    await responder.subscribe("svc.prefix", cb=inbox.callback if worker else respond)
+    await responder.flush()
+    reply = await requester.request("svc.prefix", b"{}", timeout=5)
+    assert reply.data == b'{"r":1}'
+    if worker:
+        await worker
+    await responder.flush()
+    assert "respond" in _names(spans)
+
+
+async def test_a_push_subscription_names_the_span_by_its_filter_subject(
+    connect: Connect, inbox: Inbox, spans: Instrumentation
+) -> None:
+    """js.subscribe("t.*") is a wildcard subscription, although its messages go to an inbox."""
+    nc = await connect()
+    js = nc.jetstream()
+    await js.add_stream(name="FILTER", subjects=["filter.>"])
+    await js.publish("filter.a.1", b"{}")
+    await js.subscribe("filter.a.*", cb=inbox.callback)
+    await inbox.data()
+    process = spans.spans()[-1]
+    assert process.name == "process filter.a.*"
+    assert process.attributes["messaging.destination.name"].value == "filter.a.1"
+    await nc.subscribe("filter.b.1", cb=inbox.callback)
+    await nc.publish("filter.b.1", b"[1]")
+    await inbox.data()
+    assert spans.spans()[-1].name == "process filter.b.1"
+
+
+async def test_a_reply_survives_an_insight_that_fails(
+    connect: Connect, spans: Instrumentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If nats-py moves what we read of a message, replies still go out."""
+
+    def broken(*_: Any) -> Any:
+        raise AttributeError("_msg")
+
+    monkeypatch.setattr(_client, "with_reply", broken)
+    nc = await connect()
 
     async def service(message: Msg) -> None:
         await message.respond(b'{"r":1}')
 
-    await responder.subscribe("svc.prefix", cb=service)
-    await responder.flush()
-    reply = await requester.request("svc.prefix", b"{}")
-    assert reply.data == b'{"r":1}'
+    await nc.subscribe("svc.broken", cb=service)
+    assert (await nc.request("svc.broken", b"{}")).data == b'{"r":1}'
 
 
 @pytest.mark.parametrize("carrier", _CARRIERS)

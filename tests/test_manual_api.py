@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, Tracer
 
 import opentelemetry_instrumentation_nats_payload as package
@@ -146,6 +147,27 @@ def test_create_span_from_message_records_and_raises_the_block_s_error(
     assert caught.value is raised
     (span,) = instrumentation.spans()
     assert (span.status, span.events) == ("ERROR", ("exception",))
+
+
+class _BrokenSampler(Sampler):
+    def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+        raise RuntimeError("sampler")
+
+    def get_description(self) -> str:
+        return "broken"
+
+
+@pytest.mark.parametrize("broken", ["sampler", "attributes", "tracer"])
+def test_the_block_runs_whatever_happens_to_its_span(broken: str) -> None:
+    """A sampler that raises, or attributes that are none, cost the span and not the work."""
+    sampler = _BrokenSampler() if broken == "sampler" else None
+    provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+    tracer: Any = None if broken == "tracer" else provider.get_tracer("test")
+    attributes: Any = [("a", 1)] if broken == "attributes" else None
+    ran = False
+    with NATSTracePropagator.create_span_from_message(tracer, {}, "store", attributes=attributes):
+        ran = True
+    assert ran
 
 
 def test_remove_trace_headers_takes_the_field_out_in_place() -> None:

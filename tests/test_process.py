@@ -185,6 +185,31 @@ async def test_consumer_parent_link_starts_a_linked_trace(
     assert seen == ["7"]
 
 
+@pytest.mark.parametrize("carrier", ["payload", "headers", "both"])
+@pytest.mark.parametrize("mode", ["refresh", "keep", "strip"])
+async def test_with_consumer_parent_link_a_forwarded_message_goes_on_from_here(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str, mode: str
+) -> None:
+    """The context that merely came in, in payload or headers, gives way to the publish span's."""
+    nc = await connect()
+    instrumentation.start(consumer_parent="link", carrier=carrier, consumed_field=mode)
+
+    async def forward(message: Msg) -> None:
+        await nc.publish("proc.out", message.data, headers=message.headers)
+
+    await nc.subscribe("proc.in", cb=forward)
+    await nc.subscribe("proc.out", cb=inbox.callback)
+    await nc.publish("proc.in", b'{"a":1}')
+    await inbox.data()
+    tree = {s.name: (s.kind, s.trace, s.span, s.links) for s in instrumentation.spans()}
+    assert tree == {
+        "publish proc.in": ("PRODUCER", 1, 1, ()),
+        "process proc.in": ("CONSUMER", 2, 2, ((1, 1),)),
+        "publish proc.out": ("PRODUCER", 2, 3, ()),
+        "process proc.out": ("CONSUMER", 3, 4, ((2, 3),)),
+    }
+
+
 async def test_an_error_of_the_callback_is_recorded_and_reaches_error_cb(
     connect: Connect, spans: Instrumentation, expected: Expect
 ) -> None:

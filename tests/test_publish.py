@@ -340,7 +340,7 @@ async def test_a_context_of_another_trace_in_the_headers_is_kept_and_linked(
     assert (process.trace, process.parent) == (77, 99)
 
 
-@pytest.mark.parametrize("value", ["null", "{}", "7", '{"traceparent":"garbage"}', '{"a":1}'])
+@pytest.mark.parametrize("value", ["null", "{}", '{"traceparent":"garbage"}', '{"a":"b"}'])
 async def test_a_field_without_a_context_is_replaced(
     connect: Connect, inbox: Inbox, instrumentation: Instrumentation, value: str
 ) -> None:
@@ -351,6 +351,22 @@ async def test_a_field_without_a_context_is_replaced(
     await nc.publish("pub.empty", b'{"_otel_trace_headers":%b,"a":1}' % value.encode())
     sent = json.loads(await inbox.data())
     assert sent["_otel_trace_headers"]["traceparent"] == traceparent(1, 1)
+
+
+@pytest.mark.parametrize("value", ['"client-ref-991"', "7", "[]", '{"a":1}', '{"a":{}}'])
+@pytest.mark.parametrize("mode", ["refresh", "strip"])
+async def test_what_is_no_carrier_under_the_name_is_the_application_s(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation, value: str, mode: str
+) -> None:
+    """It is neither replaced nor cut; with carrier=auto the context takes the headers."""
+    nc = await connect()
+    instrumentation.start(payload_field="trace", carrier="auto", consumed_field=mode)
+    await nc.subscribe("pub.taken", cb=inbox.callback)
+    payload = b'{"order":7,"trace":%b}' % value.encode()
+    await nc.publish("pub.taken", payload)
+    message = await inbox.messages.get()
+    assert (message.data, message.headers) == (payload, {"traceparent": traceparent(1, 1)})
+    assert instrumentation.spans()[1].parent == 1
 
 
 async def test_a_remote_parent_that_is_not_sampled_stays_not_sampled(

@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.propagators.textmap import (
-    DefaultGetter,
-    DefaultSetter,
-    Getter,
-    Setter,
-    TextMapPropagator,
-)
+from opentelemetry.propagators.textmap import DefaultGetter, Getter, Setter, TextMapPropagator
 from opentelemetry.trace import SpanContext
 
+from ._guard import guarded
 from ._headers import header_getter, wire_size, with_carrier
-from ._json import encode_carrier
+from ._json import MAX_CARRIER_ENTRIES, encode_carrier
 from ._message import Outgoing
-from ._payload import Member, PayloadField, Slot
+from ._payload import Member, Slot
 from ._telemetry import Telemetry
 
 _dict_getter = cast("Getter[Mapping[str, str]]", DefaultGetter())
-_dict_setter = cast("Setter[dict[str, str]]", DefaultSetter())
+
+
+RECEIVED_KEY = context_api.create_key("nats-received")
+"""Under this key, the span context that the message being processed came with, where its process
+span is only linked to it."""
+
+
+class _TextSetter(Setter[dict[str, str]]):
+    """Leaves out what no reader would accept, so that it does not cost the rest."""
+
+    def set(self, carrier: dict[str, str], key: Any, value: Any) -> None:
+        if _is_text(key) and _is_text(value):
+            carrier[key] = value
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+
+
+_text_setter = _TextSetter()
 
 
 class Embedded(NamedTuple):
@@ -41,10 +61,7 @@ class Received(NamedTuple):
     """What was found in a message."""
 
     member: Member | None
-    """Our field, whether or not its value is a carrier."""
-
-    carrier: dict[str, str] | None
-    """The value of our field, if it is a carrier."""
+    """What stands under the field's name, carrier or not."""
 
     embedded: Embedded | None
 
@@ -54,32 +71,35 @@ def receive(telemetry: Telemetry, payload: bytes, headers: Mapping[str, str] | N
 
     The first valid span context wins; without one, the first that has anything, such as baggage.
     """
-    field = telemetry.field
-    member = field.find(payload)
-    carrier = field.read(payload, member) if member else None
-    embedded = extract(telemetry.propagator, carrier, field.name)
-    if embedded is None or not embedded.span_context.is_valid:
-        elsewhere = _elsewhere(telemetry, payload, headers)
-        if embedded is None or (elsewhere and elsewhere.span_context.is_valid):
-            embedded = elsewhere
-    return Received(member, carrier, embedded)
-
-
-def _elsewhere(
-    telemetry: Telemetry, payload: bytes, headers: Mapping[str, str] | None
-) -> Embedded | None:
-    """The context in an alias or in the headers, a valid span context before mere baggage."""
     found: Embedded | None = None
-    for alias in telemetry.aliases:
-        carrier = read_field(alias, payload)
-        embedded = extract(telemetry.propagator, carrier, alias.name)
-        if embedded and embedded.span_context.is_valid:
-            return embedded
+    member = telemetry.field.find(payload)
+    for embedded in _candidates(telemetry, member, payload, headers):
+        if embedded is not None and embedded.span_context.is_valid:
+            return Received(member, embedded)
         found = found or embedded
-    embedded = extract(telemetry.propagator, headers, "headers", header_getter)
-    if embedded and embedded.span_context.is_valid:
-        return embedded
-    return found or embedded
+    return Received(member, found)
+
+
+def _candidates(
+    telemetry: Telemetry,
+    member: Member | None,
+    payload: bytes,
+    headers: Mapping[str, str] | None,
+) -> Iterator[Embedded | None]:
+    propagator = telemetry.propagator
+    if member is not None:
+        yield extract(propagator, member.carrier, telemetry.field.name)
+    for alias in telemetry.aliases:
+        found = alias.find(payload)
+        if found is not None:
+            yield extract(propagator, found.carrier, alias.name)
+    if headers:
+        yield _extract_headers(propagator, headers)
+
+
+@guarded(None)
+def _extract_headers(propagator: TextMapPropagator, headers: Mapping[str, str]) -> Embedded | None:
+    return extract(propagator, headers, "headers", header_getter)
 
 
 def extract(
@@ -99,43 +119,48 @@ def extract(
     return Embedded(context, trace.get_current_span(context).get_span_context(), source)
 
 
-def read_field(field: PayloadField, payload: bytes) -> dict[str, str] | None:
-    """The carrier in ``field`` of ``payload``, or None."""
-    member = field.find(payload)
-    return field.read(payload, member) if member else None
-
-
 def inject(propagator: TextMapPropagator, context: Context | None) -> dict[str, str]:
     """A new carrier with what the propagators write of ``context``; empty if that is nothing.
 
     None stands for the current context.
     """
     carrier: dict[str, str] = {}
-    propagator.inject(carrier, context, _dict_setter)
+    propagator.inject(carrier, context, _text_setter)
     return carrier
 
 
-def reused(
-    propagator: TextMapPropagator, old: Mapping[str, str] | None, new: dict[str, str]
-) -> dict[str, str]:
-    """``new``, and of ``old`` the entries that these propagators do not write.
+def documents(
+    propagator: TextMapPropagator, old: Mapping[str, str] | None, carrier: dict[str, str]
+) -> Iterator[tuple[dict[str, str], bytes]]:
+    """``carrier``, then ever less of it, each with its JSON for a field that held ``old``.
 
-    Others may: a service that injects by hand with propagators that are not configured here.
+    Entries of ``old`` that these propagators do not write stay as long as there is room: a
+    service may inject by hand with propagators that are not configured here.
     """
-    if not old or old.keys() <= new.keys():
-        return new
-    written = propagator.fields
-    return {**{k: v for k, v in old.items() if k not in written}, **new}
+    foreign: dict[str, str] = {}
+    if old and not old.keys() <= carrier.keys():
+        written = propagator.fields
+        foreign = {k: v for k, v in old.items() if k not in written}
+    for candidate in _smaller(carrier):
+        for kept in (foreign, {}) if foreign else ({},):
+            document = encode_carrier({**kept, **candidate})
+            if document is not None:
+                yield candidate, document
 
 
-def smaller(carrier: dict[str, str]) -> Iterator[dict[str, str]]:
-    """``carrier``, then without its baggage, then without its tracestate too."""
+def _smaller(carrier: dict[str, str]) -> Iterator[dict[str, str]]:
+    """``carrier``, without its baggage, without its tracestate, and without its last entries.
+
+    Propagators write the span context first.
+    """
     yield carrier
     for name in ("baggage", "tracestate"):
-        if name in carrier:
+        if name in carrier and len(carrier) > 1:
             carrier = {k: v for k, v in carrier.items() if k != name}
-            if carrier:
-                yield carrier
+            yield carrier
+    entries = list(carrier.items())
+    for count in range(min(len(entries) - 1, MAX_CARRIER_ENTRIES), 0, -1):
+        yield dict(entries[:count])
 
 
 def send(
@@ -155,41 +180,46 @@ def send(
         fits: whether the server takes a message of so many bytes, headers and payload.
         headers_supported: whether the server takes headers.
     """
-    propagator = telemetry.propagator
-    carrier = inject(propagator, context)
+    carrier = inject(telemetry.propagator, context)
     if not carrier:
         return None
     mode = telemetry.settings.carrier
     slot: Slot | None = None
     if mode != "headers" or received.member:
         slot = telemetry.field.slot(message.payload, received.member)
-    in_headers = headers_supported and (
-        mode in ("headers", "both") or (mode == "auto" and not slot)
-    )
-    if slot is None and not in_headers:
-        return None
-    for candidate in smaller(carrier):
-        headers = message.headers
-        if in_headers:
-            headers = with_carrier(headers, candidate, propagator.fields)
-        written = reused(propagator, received.carrier, candidate)
-        payload = _filled(message.payload, slot, written, wire_size(headers), fits)
-        if payload is not None:
-            return Outgoing(message.subject, payload, message.reply, headers)
+    in_headers = mode in ("headers", "both") or (mode == "auto" and slot is None)
+    old = received.member.carrier if received.member else None
+    for written_slot, with_headers in _targets(slot, in_headers and headers_supported):
+        for candidate, document in documents(telemetry.propagator, old, carrier):
+            headers = message.headers
+            if with_headers:
+                headers = with_carrier(headers, candidate, telemetry.propagator.fields)
+            payload = _filled(message.payload, written_slot, document, wire_size(headers), fits)
+            if payload is not None:
+                return Outgoing(message.subject, payload, message.reply, headers)
     return None
+
+
+def _targets(slot: Slot | None, in_headers: bool) -> Iterator[tuple[Slot | None, bool]]:
+    """Where to write: into both where both are wanted, else where one of them fits."""
+    if slot is not None and in_headers:
+        yield slot, True
+    if slot is not None:
+        yield slot, False
+    if in_headers:
+        yield None, True
 
 
 def _filled(
     payload: bytes,
     slot: Slot | None,
-    carrier: dict[str, str],
+    document: bytes,
     headers_size: int,
     fits: Callable[[int], bool],
 ) -> bytes | None:
-    """``payload`` with ``carrier`` in ``slot``, or None where that is more than fits."""
+    """``payload`` with ``document`` in ``slot``, or None where that is more than fits."""
     if slot is None:
         return payload if fits(headers_size + len(payload)) else None
-    document = encode_carrier(carrier)
-    if document is None or not fits(headers_size + slot.filled_size(payload, document)):
+    if not fits(headers_size + slot.filled_size(payload, document)):
         return None
     return slot.fill(payload, document)

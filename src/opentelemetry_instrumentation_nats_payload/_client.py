@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import wrapt
 from opentelemetry import context as context_api
+from opentelemetry.context import Context
 
 from ._connection import discount
+from ._guard import guarded
 from ._message import Outgoing
 from ._patching import PatchTable, unbound
-from ._producer import start_publish
+from ._producer import Publish, start_publish
 from ._reply import with_reply
 from ._subscription import wrap_callback
 from ._telemetry import Telemetry, end_span
 
+_PARAMETERS = ["self", "subject", "payload", "reply", "headers"]
 
-def wrap_publish(original: Callable[..., Awaitable[None]], telemetry: Telemetry) -> Any:
+
+def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     """``Client.publish``, the one way by which messages leave.
 
-    A plain function: wrapt's binding costs 0.8 µs a call, a quarter of a publish. What a later
-    nats-py may add to the signature is passed on.
+    A plain function: wrapt's binding costs 0.8 µs a call, a quarter of a publish.
     """
     call = unbound(original)
+    if call is not original or list(inspect.signature(original).parameters) != _PARAMETERS:
+        return _wrap_any_publish(original, call, telemetry)
 
+    # The very signature of nats-py, so that a wrong call is refused at the call, in its words.
     @wraps(original)
     async def publish(
         self: Any,
@@ -33,29 +40,84 @@ def wrap_publish(original: Callable[..., Awaitable[None]], telemetry: Telemetry)
         payload: bytes = b"",
         reply: str = "",
         headers: dict[str, str] | None = None,
-        *args: Any,
-        **kwargs: Any,
     ) -> None:
         message = Outgoing(subject, payload, reply, headers)
         started = None
-        if telemetry.is_active and isinstance(subject, str):
+        if telemetry.is_active and isinstance(subject, str):  # nats-py has its own error for others
             started = start_publish(telemetry, self, message)
         if started is None:
-            return await call(self, subject, payload, reply, headers, *args, **kwargs)
-        span, sent = started
-        try:
-            result = await call(self, *sent, *args, **kwargs)
-        except BaseException as error:
-            if span is not None:
-                end_span(span, error)
-            raise
-        if sent is not message and not self.is_connected:
-            discount(self, message, sent)
-        if span is not None:
-            end_span(span)
-        return result
+            return await call(self, subject, payload, reply, headers)
+        return await _finish(started, self, message, partial(call, self, *started.message))
 
     return publish
+
+
+def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Telemetry) -> Any:
+    """Around another wrapper, or a later nats-py's: arguments keep the form they came in."""
+
+    @wraps(original)
+    async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
+        message = _bound(args, kwargs) if telemetry.is_active else None
+        started = start_publish(telemetry, self, message) if message else None
+        if message is None or started is None:
+            return await call(self, *args, **kwargs)
+        args, kwargs = _rebound(args, kwargs, message, started.message)
+        return await _finish(started, self, message, partial(call, self, *args, **kwargs))
+
+    return publish
+
+
+def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outgoing | None:
+    given = {**dict(zip(_PARAMETERS[1:], args, strict=False)), **kwargs}
+    if not isinstance(given.get("subject"), str):
+        return None
+    return Outgoing(
+        given["subject"], given.get("payload", b""), given.get("reply", ""), given.get("headers")
+    )
+
+
+def _rebound(
+    args: tuple[Any, ...], kwargs: dict[str, Any], message: Outgoing, sent: Outgoing
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with what we changed of them."""
+    for position, name in ((1, "payload"), (3, "headers")):
+        value = getattr(sent, name)
+        if value is getattr(message, name):
+            continue
+        if len(args) > position:
+            args = (*args[:position], value, *args[position + 1 :])
+        else:
+            kwargs = {**kwargs, name: value}
+    return args, kwargs
+
+
+async def _finish(
+    started: Publish, client: Any, message: Outgoing, call: Callable[[], Awaitable[Any]]
+) -> Any:
+    """Publish, and end the span."""
+    span, sent = started
+    try:
+        result = await call()
+    except BaseException as error:
+        if span is not None:
+            end_span(span, error)
+        raise
+    if sent is not message and not client.is_connected:
+        discount(client, message, sent)
+    if span is not None:
+        end_span(span)
+    return result
+
+
+def wrap_connect(original: Any, telemetry: Telemetry, patches: PatchTable) -> Any:
+    """``Client.connect``: by then every instrumentation is loaded, and a second one is seen."""
+
+    def connect(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+        if telemetry.is_active:
+            patches.check()
+        return wrapped(*args, **kwargs)
+
+    return wrapt.FunctionWrapper(original, connect)
 
 
 def wrap_subscribe(original: Any, telemetry: Telemetry, patches: PatchTable) -> Any:
@@ -72,16 +134,25 @@ def wrap_subscribe(original: Any, telemetry: Telemetry, patches: PatchTable) -> 
 
 def wrap_respond(original: Any, telemetry: Telemetry, reply_of: Callable[[Any], str]) -> Any:
     """``respond`` of a message or a micro request: what it publishes is a reply."""
+    call = unbound(original)
 
-    async def respond(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        current = context_api.get_current()
-        context = with_reply(current, reply_of(instance)) if telemetry.is_active else current
-        if context is current:
-            return await wrapped(*args, **kwargs)
+    @wraps(original)
+    async def respond(self: Any, *args: Any, **kwargs: Any) -> Any:
+        context = _reply_context(self, reply_of) if telemetry.is_active else None
+        if context is None:
+            return await call(self, *args, **kwargs)
         token = context_api.attach(context)
         try:
-            return await wrapped(*args, **kwargs)
+            return await call(self, *args, **kwargs)
         finally:
             context_api.detach(token)
 
-    return wrapt.FunctionWrapper(original, respond)
+    return respond
+
+
+@guarded(None)
+def _reply_context(instance: Any, reply_of: Callable[[Any], str]) -> Context | None:
+    """The current context with the reply of ``instance``, None where that changes nothing."""
+    current = context_api.get_current()
+    context = with_reply(current, reply_of(instance))
+    return None if context is current else context

@@ -16,7 +16,7 @@ Carrier = Literal["payload", "headers", "both", "auto"]
 ConsumedField = Literal["refresh", "keep", "strip"]
 ConsumerParent = Literal["message", "link"]
 
-_PATTERN = "NATS subjects, with * for a token and a last > for the rest"
+_PATTERN = "NATS subjects, with * for a token and a last > for the rest, separated by commas"
 _FIELD_NAME = "ASCII letters, digits, _ - and ."
 
 
@@ -40,7 +40,8 @@ def _one_of(*choices: str) -> Accepted:
 
 
 def _read_pattern(text: str) -> str:
-    if not is_pattern(text):
+    # A server takes the punctuation too, but who writes it means another kind of pattern.
+    if not is_pattern(text) or any(char in text for char in ",;{}"):
         raise ValueError(text)
     return text
 
@@ -137,9 +138,8 @@ def resolve(
     chosen: dict[str, Any] = {}
     for setting in fields(Settings):
         variable: str = setting.metadata["variable"]
-        argument = (arguments or {}).get(setting.name)
-        source, value = setting.name, argument
-        if argument is None:
+        source, value = f"instrument({setting.name}=)", (arguments or {}).get(setting.name)
+        if value is None:
             source, value = variable, environ.get(variable) or None
         accepted: Accepted = setting.metadata["accepted"]
         parsed = None if value is None else _parse(source, value, accepted, setting.default)
@@ -149,31 +149,48 @@ def resolve(
 
 def _parse(source: str, value: object, accepted: Accepted, default: object) -> object:
     """The value, or None for the default. Of a list the good items stay."""
+    consequence = f"the default {default!r} is used"
     if not accepted.many:
-        return _read(source, value, accepted, f"the default {default!r} is used")
+        return _read(source, value, accepted, consequence)
     if isinstance(value, str):
         value = [text for text in value.split(",") if text.strip()]
-    if not isinstance(value, Iterable):
-        return _complain(source, value, accepted, f"the default {default!r} is used")
-    items = cast("Iterable[object]", value)
-    read = (_read(source, item, accepted, "it is left out") for item in items)
-    return tuple(item for item in read if item is not None)
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray)):
+        return complain(source, value, accepted.description, consequence)
+    return _parse_items(source, list(cast("Iterable[object]", value)), accepted, consequence)
+
+
+def _parse_items(
+    source: str, items: list[object], accepted: Accepted, consequence: str
+) -> tuple[str, ...] | None:
+    good: list[str] = []
+    bad: list[object] = []
+    for item in items:
+        try:
+            good.append(_text(item, accepted))
+        except ValueError:
+            bad.append(item)
+    if not bad:
+        return tuple(good)
+    value = bad[0] if len(bad) == 1 else bad
+    complain(source, value, accepted.description, "the rest is used" if good else consequence)
+    return tuple(good) or None
 
 
 def _read(source: str, value: object, accepted: Accepted, consequence: str) -> str | None:
     try:
-        if not isinstance(value, str):
-            raise ValueError(value)
-        return accepted.read(value.strip())
+        return _text(value, accepted)
     except ValueError:
-        return _complain(source, value, accepted, consequence)
+        return complain(source, value, accepted.description, consequence)
 
 
-def _complain(source: str, value: object, accepted: Accepted, consequence: str) -> None:
+def _text(value: object, accepted: Accepted) -> str:
+    if not isinstance(value, str):
+        raise ValueError(value)
+    return accepted.read(value.strip())
+
+
+def complain(source: str, value: object, accepted: str, consequence: str) -> None:
+    """Say what was wrong with a setting, what comes of it, and what would be right."""
     logger.warning(
-        "%s: %r is not accepted, %s. Accepted: %s.",
-        source,
-        value,
-        consequence,
-        accepted.description,
+        "%s: %r is not accepted, %s. Accepted: %s.", source, value, consequence, accepted
     )

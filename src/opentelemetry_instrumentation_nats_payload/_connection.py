@@ -1,15 +1,21 @@
 """What is known of a ``nats.aio.client.Client``: its server, limits, inboxes, JetStream prefixes.
 
-This and the wrapper modules (``_client``, ``_subscription``, ``_jetstream``) are the only ones
-that know nats-py's insides. Private names that are read, all of them here:
+This and the wrapper modules (``_client``, ``_subscription``, ``_jetstream``, and the table of
+patches in ``_instrumentor``) are the only ones that know nats-py's insides. Its private names,
+all of them here:
 
-=============================  ======================================================
-``Client._server_info``        the server's INFO, a new dict at each connect
-``Client._current_server``     the server chosen last, its ``uri`` a ``ParseResult``
-``Client._inbox_prefix``       bytearray, ``_INBOX`` unless chosen by the application
-``Client._max_pending_size``   bytes that may wait for a reconnect
-``Client._pending_data_size``  bytes that do, commands included; also written
-=============================  ======================================================
+========================================  ===================================================
+``Client._server_info``                   the server's INFO, a new dict at each connect
+``Client._current_server``                the server chosen last, ``uri`` is a ``ParseResult``
+``Client._inbox_prefix``                  bytearray, ``_INBOX`` unless the application chose
+``Client._max_pending_size``              bytes that may wait for a reconnect
+``Client._pending_data_size``             bytes that do, commands included; also written
+``JetStreamContext._nc``, ``._prefix``    the client, and what API subjects start with
+``JetStreamManager._api_request``         wrapped: requests to the API
+``Request._msg``                          the ``Msg`` of a micro request
+``Client._request_sub_callback``,         callbacks of nats-py's own, which are not wrapped
+``JetStreamContext._handle_async_reply``
+========================================  ===================================================
 """
 
 from __future__ import annotations

@@ -12,14 +12,14 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Tracer
 
 from . import _semconv
-from ._carrier import Received, inject, receive, reused, smaller
+from ._carrier import RECEIVED_KEY, Received, documents, inject, receive
 from ._connection import connection_of
 from ._guard import guarded, logger
 from ._handoff import remember
-from ._json import encode_carrier
+from ._payload import Member
 from ._producer import message_id_of
 from ._reply import with_reply
-from ._subjects import Destination, Handling, has_wildcard
+from ._subjects import Destination, Handling, has_wildcard, is_reserved
 from ._telemetry import Telemetry, call_hook, described, end_span
 
 
@@ -45,18 +45,18 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     """Make the message's context current and start its span; None if there is nothing to do."""
     connection = connection_of(subscriber.client)
     # By the subject of the message: push deliveries arrive on subscriptions to inboxes.
-    if message.subject.startswith(connection.inbox_prefixes):
+    subject: str = message.subject
+    if is_reserved(subject) or subject.startswith(connection.inbox_prefixes):
         return None
-    destination = telemetry.rules.classify(message.subject)
+    destination = telemetry.rules.classify(subject)
     if destination.handling is Handling.IGNORE:
         return None
     received = _receive(telemetry, message)
-    context = received.embedded.context if received and received.embedded else Context()
+    context = _context(telemetry, received, message.reply)
     tracer = None if destination.handling is Handling.PROPAGATE else telemetry.tracer()
     span = tracer and _start_span(telemetry, tracer, subscriber, destination, message, received)
     if span is not None:
         context = trace.set_span_in_context(span, context)
-    context = with_reply(context, message.reply)
     _hand_over(telemetry, message, received, context if span is not None else None)
     _log(message.subject, received)
     if not context and not context_api.get_current():
@@ -129,6 +129,18 @@ def _parent(telemetry: Telemetry, received: Received | None) -> tuple[Context, t
     return embedded.context, links
 
 
+def _context(telemetry: Telemetry, received: Received | None, reply: str) -> Context:
+    """What the message carries, and what a publish in its callback has to know of it."""
+    embedded = received.embedded if received else None
+    context = embedded.context if embedded else Context()
+    if reply:
+        telemetry.replies.add(reply)
+        context = with_reply(context, reply)
+    if embedded and telemetry.settings.consumer_parent == "link":
+        context = context_api.set_value(RECEIVED_KEY, embedded.span_context, context)
+    return context
+
+
 @guarded(None)
 def _hand_over(
     telemetry: Telemetry, message: Any, received: Received | None, context: Context | None
@@ -140,25 +152,22 @@ def _hand_over(
     """
     member = received and received.member
     mode = telemetry.settings.consumed_field
-    if member is None or received is None or mode == "keep":
+    if member is None or member.carrier is None or mode == "keep":
         return
     if mode == "strip":
         message.data = telemetry.field.cut(message.data, member)
-    elif context is not None and received.carrier is not None:
-        message.data = _refreshed(telemetry, message.data, received, context)
+    elif context is not None:
+        message.data = _refreshed(telemetry, message.data, member, context)
 
 
-def _refreshed(telemetry: Telemetry, data: bytes, received: Received, context: Context) -> bytes:
+def _refreshed(telemetry: Telemetry, data: bytes, member: Member, context: Context) -> bytes:
     """``data`` with ``context`` in the field, so that who reads it by hand continues from here."""
-    propagator = telemetry.propagator
-    carrier = inject(propagator, context)
-    slot = telemetry.field.slot(data, received.member) if carrier else None
+    carrier = inject(telemetry.propagator, context)
+    slot = telemetry.field.slot(data, member) if carrier else None
     if slot is None:
         return data
-    for candidate in smaller(reused(propagator, received.carrier, carrier)):
-        document = encode_carrier(candidate)
-        if document is not None:
-            return slot.fill(data, document)
+    for _, document in documents(telemetry.propagator, member.carrier, carrier):
+        return slot.fill(data, document)
     return data
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
@@ -16,14 +16,30 @@ from ._telemetry import current_or_default
 _ATTRIBUTE = "_otel_nats_context"
 
 
+class _Kept:
+    """A context that does not keep its message from being copied and pickled: a span can not."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: Context | None = None) -> None:
+        self.context = context
+
+    def __deepcopy__(self, memo: object) -> _Kept:
+        return self
+
+    def __reduce__(self) -> tuple[type[_Kept], tuple[()]]:
+        return _Kept, ()
+
+
 @guarded(None)
 def remember(message: Any, context: Context) -> None:
     """Keep ``context`` with a ``nats.aio.msg.Msg``, for as long as the message lives.
 
     As an attribute, because ``Msg`` is an unhashable dataclass: its fields, equality and repr
-    stay as they are.
+    stay as they are. An application's message class may have no room for it.
     """
-    setattr(message, _ATTRIBUTE, context)
+    if hasattr(message, "__dict__"):
+        setattr(message, _ATTRIBUTE, _Kept(context))
 
 
 @contextmanager
@@ -57,8 +73,8 @@ def use_message_context(message: Any) -> Generator[Context]:
 
 @guarded(None)
 def _context_of(message: Any) -> Context | None:
-    remembered = cast("Context | None", message.__dict__.get(_ATTRIBUTE))
-    if remembered is not None:
-        return remembered
+    kept = getattr(message, _ATTRIBUTE, None)
+    if isinstance(kept, _Kept) and kept.context is not None:
+        return kept.context
     embedded = receive(current_or_default(), message.data, message.headers).embedded
     return embedded.context if embedded else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from opentelemetry.propagators.textmap import Getter
 
 _HEADERS_LINE_SIZE = len(b"NATS/1.0\r\n")
 _LINE_EXTRA_SIZE = len(b": \r\n")
+# A token of RFC 9110, section 5.6.2. nats-py raises BadHeaderError for any other name.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 class HeaderGetter(Getter[Mapping[str, str]]):
@@ -30,10 +33,18 @@ header_getter = HeaderGetter()
 def with_carrier(
     headers: Mapping[str, str] | None, carrier: Mapping[str, str], replaced: Iterable[str]
 ) -> dict[str, str]:
-    """A new dict: ``headers`` without those named in ``replaced``, in any case, and ``carrier``."""
-    names = {name.lower() for name in replaced}
-    kept = {k: v for k, v in (headers or {}).items() if k.lower() not in names}
-    return {**kept, **carrier}
+    """A new dict: ``headers`` without those named in ``replaced``, in any case, and ``carrier``.
+
+    Entries of ``carrier`` that are no header, such as a name with a blank, are left out: they
+    would cost the message.
+    """
+    names = {name.lower() for name in (*replaced, *carrier)}
+    kept = {k: v for k, v in (headers or {}).items() if k.strip().lower() not in names}
+    return {**kept, **{k: v for k, v in carrier.items() if _is_header(k, v)}}
+
+
+def _is_header(name: str, value: str) -> bool:
+    return _NAME.fullmatch(name) is not None and "\r" not in value and "\n" not in value
 
 
 def wire_size(headers: Mapping[str, str] | None) -> int:
@@ -43,5 +54,6 @@ def wire_size(headers: Mapping[str, str] | None) -> int:
     """
     if headers is None:
         return 0
-    lines = sum(len(k.encode()) + len(v.encode()) + _LINE_EXTRA_SIZE for k, v in headers.items())
+    named = ((k, v) for k, v in headers.items() if k.strip())
+    lines = sum(len(k.encode()) + len(v.encode()) + _LINE_EXTRA_SIZE for k, v in named)
     return _HEADERS_LINE_SIZE + lines + len(b"\r\n")

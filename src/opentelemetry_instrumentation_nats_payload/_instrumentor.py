@@ -11,14 +11,20 @@ from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from ._config import NATSConfiguration, Settings, resolve
+from ._config import NATSConfiguration, Settings, complain, resolve
 from ._guard import logger
 from ._patching import PatchTable
 from ._telemetry import Telemetry, set_current
 from .package import _instruments
 
 _SETTINGS = frozenset(setting.name for setting in fields(Settings))
-_OPTIONS = frozenset({"tracer_provider", "propagator", "publish_hook", "process_hook"})
+_OPTIONS = {
+    "tracer_provider": (["get_tracer"], "a TracerProvider"),
+    "propagator": (["inject", "extract"], "a TextMapPropagator"),
+    "publish_hook": (["__call__"], "a function of span and details"),
+    "process_hook": (["__call__"], "a function of span and message"),
+}
+"""What ``instrument()`` takes besides the settings: what it needs to have, and what it is."""
 _NOT_OURS = frozenset({"meter_provider", "logger_provider", "skip_dep_check"})
 """What distributions may pass to every instrumentor."""
 
@@ -61,7 +67,7 @@ class NATSInstrumentor(BaseInstrumentor):
             set_current(telemetry)
         except Exception:
             _patches.restore()
-            logger.exception("NATS is not instrumented")
+            logger.exception("NATS is not instrumented; uninstrument() before the next attempt")
 
     def _uninstrument(self, **_: Any) -> None:
         _patches.restore()
@@ -69,14 +75,22 @@ class NATSInstrumentor(BaseInstrumentor):
 
 
 def _make_telemetry(kwargs: dict[str, Any]) -> Telemetry:
-    unknown = sorted(kwargs.keys() - _SETTINGS - _OPTIONS - _NOT_OURS)
+    unknown = sorted(kwargs.keys() - _SETTINGS - _OPTIONS.keys() - _NOT_OURS)
     if unknown:
-        accepted = ", ".join(sorted(_SETTINGS | _OPTIONS))
+        accepted = ", ".join(sorted(_SETTINGS | _OPTIONS.keys()))
         logger.warning(
             "instrument(): %s unknown, ignored. Accepted: %s.", ", ".join(unknown), accepted
         )
-    options = {name: value for name, value in kwargs.items() if name in _OPTIONS}
+    options = {name: _checked(name, kwargs.get(name)) for name in _OPTIONS}
     return Telemetry(resolve({k: v for k, v in kwargs.items() if k in _SETTINGS}), **options)
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The option, or None for one that could not work."""
+    attributes, accepted = _OPTIONS[name]
+    if value is None or all(callable(getattr(value, attribute, None)) for attribute in attributes):
+        return value
+    return complain(f"instrument({name}=)", value, accepted, "it is left out")
 
 
 def _patch(telemetry: Telemetry) -> None:
@@ -88,12 +102,15 @@ def _patch(telemetry: Telemetry) -> None:
     from . import _client, _jetstream  # noqa: PLC0415
 
     _patches.replace(Client, "publish", partial(_client.wrap_publish, telemetry=telemetry))
+    connect = partial(_client.wrap_connect, telemetry=telemetry, patches=_patches)
+    _patches.replace(Client, "connect", connect)
     subscribe = partial(_client.wrap_subscribe, telemetry=telemetry, patches=_patches)
     _patches.replace(Client, "subscribe", subscribe)
     respond = partial(_client.wrap_respond, telemetry=telemetry)
     _patches.replace(Msg, "respond", partial(respond, reply_of=attrgetter("reply")))
     for owner in (JetStreamContext, JetStreamManager):
         _patches.replace(owner, "__init__", partial(_jetstream.wrap_init, telemetry=telemetry))
+    _patches.replace(JetStreamContext, "subscribe", _jetstream.wrap_subscribe)
     for name in ("_api_request", "get_msg"):
         api_request = partial(_jetstream.wrap_api_request, telemetry=telemetry)
         _patches.replace(JetStreamManager, name, api_request)

@@ -1,14 +1,21 @@
-"""JetStream: which subjects are its API, and must never be touched."""
+"""JetStream: which subjects are its API, and must never be touched; what was subscribed to."""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 import wrapt
 
 from ._connection import connection_of
 from ._guard import guarded
+from ._patching import unbound
 from ._telemetry import Telemetry
+
+filter_subject: ContextVar[str | None] = ContextVar("nats-filter-subject", default=None)
+"""What ``JetStreamContext.subscribe`` was called with, while it runs: ``Client.subscribe`` gets
+the inbox that the server delivers to."""
 
 
 def wrap_init(original: Any, telemetry: Telemetry) -> Any:
@@ -42,5 +49,22 @@ def wrap_api_request(original: Any, telemetry: Telemetry) -> Any:
 
 @guarded(None)
 def _remember_prefix(context: Any) -> None:
-    """Private names read: ``_nc`` and ``_prefix``, set in both ``__init__``."""
-    connection_of(context._nc).add_api_prefix(context._prefix)
+    prefix = context._prefix
+    if isinstance(prefix, str) and not prefix.startswith("$"):
+        connection_of(context._nc).add_api_prefix(prefix)
+
+
+def wrap_subscribe(original: Any) -> Any:
+    """``JetStreamContext.subscribe``: tells the subject to whoever wraps the callback."""
+    call = unbound(original)
+
+    @wraps(original)
+    async def subscribe(self: Any, *args: Any, **kwargs: Any) -> Any:
+        subject = args[0] if args else kwargs.get("subject")
+        token = filter_subject.set(subject if isinstance(subject, str) else None)
+        try:
+            return await call(self, *args, **kwargs)
+        finally:
+            filter_subject.reset(token)
+
+    return subscribe

@@ -6,6 +6,7 @@ on a large message. Both give the same verdict.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TypeGuard, cast
 
@@ -21,16 +22,23 @@ MAX_CARRIER_ENTRIES = 16
 MAX_CARRIER_SIZE = 8192
 """Bytes of a carrier's JSON. Larger ones are never written, and ignored when read."""
 
+_MAX_SPACED_SIZE = MAX_CARRIER_SIZE + 1
+_object = json.JSONDecoder(parse_int=str, parse_float=str)
 
-def is_object(payload: bytes) -> bool:
-    """Whether ``payload`` is, as a whole, one JSON object in UTF-8.
+
+ValueReader = _backend.ValueReader
+
+
+def as_object(payload: bytes) -> bytes | None:
+    """``payload`` as strict JSON of the same length if it is, as a whole, one JSON object in UTF-8.
 
     ``NaN``, ``Infinity`` and lone surrogate escapes count as JSON, because Python's json writes
-    them. A document nested deeper than the interpreter's recursion limit does not.
+    them; what comes back may have other values in their places. None for anything else, and for
+    a document nested deeper than the interpreter's recursion limit.
     """
     if not _has_braces(payload) or not _is_utf8(payload):
-        return False
-    return _backend.is_json(payload)
+        return None
+    return _backend.as_strict(payload)
 
 
 def _has_braces(payload: bytes) -> bool:
@@ -52,7 +60,12 @@ def _is_utf8(payload: bytes) -> bool:
 
 
 def decode_carrier(document: bytes) -> dict[str, str] | None:
-    """The carrier in ``document``, or None unless it is a JSON object of strings within bounds."""
+    """The carrier in ``document``, or None unless it is a JSON object of strings within bounds.
+
+    ``null`` is an empty one: models with an optional field write it.
+    """
+    if document == b"null":
+        return {}
     if len(document) > MAX_CARRIER_SIZE:
         return None
     carrier = _backend.decode_strings(document)
@@ -77,3 +90,17 @@ def encode_carrier(carrier: dict[str, str]) -> bytes | None:
         return None
     document = _backend.encode_strings(carrier)
     return document if len(document) <= MAX_CARRIER_SIZE else None
+
+
+def value_end(document: bytes, start: int) -> int | None:
+    """Where the value that begins at ``start`` ends, None where it cannot be a carrier."""
+    if document.startswith(b"null", start):
+        return start + len(b"null")
+    if not document.startswith(b"{", start):
+        return None
+    window = document[start : start + _MAX_SPACED_SIZE].decode("utf-8", "surrogateescape")
+    try:
+        end = _object.raw_decode(window)[1]
+    except (RecursionError, ValueError):
+        return None
+    return start + len(window[:end].encode("utf-8", "surrogateescape"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -11,16 +12,16 @@ _decode_strings = msgspec.json.Decoder(dict[str, str]).decode
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
-def is_json(payload: bytes) -> bool:
-    """Whether ``payload``, which is UTF-8, is one JSON document as Python's json reads it."""
-    try:
-        _skip(payload)
-    except RecursionError:
-        return False
-    except msgspec.DecodeError:
-        lenient = _as_strict(payload)
-        return lenient != payload and _skips(lenient)
-    return True
+def as_strict(payload: bytes) -> bytes | None:
+    """``payload``, which is UTF-8, as strict JSON of the same length; None if it is not JSON.
+
+    Python's json also accepts NaN, Infinity and lone surrogate escapes. These are replaced, the
+    rest is the same bytes at the same places.
+    """
+    if _skips(payload):
+        return payload
+    strict = _without_extensions(payload)
+    return strict if strict != payload and _skips(strict) else None
 
 
 def _skips(payload: bytes) -> bool:
@@ -31,16 +32,13 @@ def _skips(payload: bytes) -> bool:
     return True
 
 
-def _as_strict(payload: bytes) -> bytes:
-    """What only Python's json accepts, replaced by strict JSON of the same verdict.
-
-    ``[ ]`` is a value where ``NaN`` was one, still text inside a string, and still invalid
+def _without_extensions(payload: bytes) -> bytes:
+    """``[ ]`` is a value where ``NaN`` was one, still text inside a string, and still invalid
     wherever ``NaN`` was invalid: it has no hexadecimal digit that could complete an escape.
     Falling back to ``json.loads`` instead would block the event loop on a large message.
     """
-    strict = payload.replace(b"-Infinity", b"[ ]").replace(b"Infinity", b"[ ]")
-    strict = strict.replace(b"NaN", b"[ ]")
-    return _LONE_SURROGATE.sub(rb"\\u0020", strict)
+    strict = payload.replace(b"-Infinity", b"[       ]").replace(b"Infinity", b"[      ]")
+    return _LONE_SURROGATE.sub(rb"\\u0020", strict.replace(b"NaN", b"[ ]"))
 
 
 def decode_strings(document: bytes) -> dict[str, str] | None:
@@ -52,3 +50,16 @@ def decode_strings(document: bytes) -> dict[str, str] | None:
 
 
 encode_strings = msgspec.json.Encoder().encode
+
+
+class ValueReader:
+    """Reads the value of one top-level member of a JSON object, wherever it stands."""
+
+    def __init__(self, name: str) -> None:
+        member = ("value", msgspec.Raw, msgspec.Raw())
+        payload: Any = msgspec.defstruct("Payload", [member], rename={"value": name})
+        self._decode = msgspec.json.Decoder(payload).decode
+
+    def read(self, document: bytes) -> bytes | None:
+        """The bytes of the value in ``document``, one strict JSON object; of several the last."""
+        return bytes(self._decode(document).value) or None

@@ -6,16 +6,16 @@ import json
 from typing import Any, cast
 
 # Numbers stay text: int() refuses more than 4300 digits, which are still JSON.
-_decode = json.JSONDecoder(parse_int=str, parse_float=str).decode
+_decoder = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
-def is_json(payload: bytes) -> bool:
-    """Whether ``payload``, which is UTF-8, is one JSON document as Python's json reads it."""
+def as_strict(payload: bytes) -> bytes | None:
+    """``payload``, which is UTF-8, if Python's json reads it as one document, else None."""
     try:
-        _decode(payload.decode())
+        _decoder.decode(payload.decode())
     except (RecursionError, ValueError):
-        return False
-    return True
+        return None
+    return payload
 
 
 def decode_strings(document: bytes) -> dict[str, str] | None:
@@ -39,3 +39,33 @@ def _strings(pairs: list[tuple[str, Any]]) -> dict[str, str]:
 def encode_strings(carrier: dict[str, str]) -> bytes:
     """Compact JSON in UTF-8. Raises UnicodeEncodeError on a lone surrogate."""
     return json.dumps(carrier, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class ValueReader:
+    """Reads the value of one top-level member of a JSON object, wherever it stands."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def read(self, document: bytes) -> bytes | None:
+        """The bytes of the value in ``document``, one JSON object; of several the last."""
+        text = document.decode()
+        position = text.index("{") + 1
+        value: str | None = None
+        while True:
+            position = _skip_gap(text, position)
+            if text[position] == "}":
+                return None if value is None else value.encode()
+            key, position = _decoder.raw_decode(text, position)
+            start = _skip_gap(text, _skip_gap(text, position) + 1)
+            _, position = _decoder.raw_decode(text, start)
+            if key == self._name:
+                value = text[start:position]
+            position = _skip_gap(text, position)
+            position += text[position] == ","
+
+
+def _skip_gap(text: str, position: int) -> int:
+    while text[position] in " \t\n\r":
+        position += 1
+    return position

@@ -31,13 +31,14 @@ class PatchTable:
     def replace(self, owner: type, name: str, make_wrapper: Callable[[Any], Any]) -> None:
         """Put ``make_wrapper(original)`` in the place of ``owner.name``.
 
-        An attribute that this version of nats-py lacks is left out, said at DEBUG.
+        An attribute that this version of nats-py lacks, or that somebody replaced by something
+        else than a method, is left out, said at DEBUG.
         """
         original = owner.__dict__.get(name)
-        if original is None:
+        if not hasattr(original, "__get__"):
             logger.debug("%s has no %s to instrument", owner.__qualname__, name)
             return
-        self._warn_of_foreign(owner, name, original)
+        self._warn_of_foreign(owner, original)
         wrapper = make_wrapper(original)
         setattr(owner, name, wrapper)
         self._patches.append(_Patch(owner, name, original, wrapper))
@@ -61,17 +62,15 @@ class PatchTable:
         for owner, name, _, wrapper in self._patches:
             attribute = owner.__dict__.get(name)
             if attribute is not wrapper:
-                self._warn_of_foreign(owner, name, attribute)
+                self._warn_of_foreign(owner, attribute)
 
     @guarded(None)
-    def _warn_of_foreign(self, owner: type, name: str, attribute: Any) -> None:
+    def _warn_of_foreign(self, owner: type, attribute: Any) -> None:
         package = _wrapping_package(attribute, owner.__module__.partition(".")[0])
         if package is not None:
             warn_once(
-                "%s.%s is also wrapped by %s. If that is a second NATS instrumentation, messages "
+                "nats-py is also wrapped by %s. If that is a second NATS instrumentation, messages "
                 "get spans twice: disable one of the two (OTEL_PYTHON_DISABLED_INSTRUMENTATIONS).",
-                owner.__qualname__,
-                name,
                 package,
             )
 

@@ -6,11 +6,10 @@ number spellings and trailing newlines, and block the event loop on large messag
 
 from __future__ import annotations
 
-import json
 import re
 from typing import NamedTuple
 
-from ._json import MAX_CARRIER_SIZE, decode_carrier, is_object
+from ._json import MAX_CARRIER_SIZE, ValueReader, as_object, decode_carrier, value_end
 
 _GAP = rb"[ \t\n\r]*"
 _EMPTY_OBJECT = re.compile(rb"%b\{%b\}" % (_GAP, _GAP))
@@ -18,25 +17,22 @@ _PRECEDING_COMMA = re.compile(rb",%b\Z" % _GAP)
 _FOLLOWING_COMMA = re.compile(rb"%b,%b" % (_GAP, _GAP))
 # The closing quote is optional, so that an unclosed string is not tried from every quote in it.
 _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
-# Numbers stay text: int() refuses more than 4300 digits.
-_value = json.JSONDecoder(parse_int=str, parse_float=str)
-# How far a value is followed: the largest carrier, and white space that it may hold.
-_VALUE_WINDOW = 2 * MAX_CARRIER_SIZE
 # Where a member that we spliced in begins, counted from the end, unless much was added behind it.
 _TAIL = MAX_CARRIER_SIZE + 512
 _MAX_DUPLICATES = 16
 
 
 class Member(NamedTuple):
-    """Where a member stands in a payload, as byte offsets.
+    """A member of a payload that is one JSON object; offsets are in bytes.
 
     ``payload[start:end]`` is ``"name": value`` and ``payload[value_start:end]`` is the value.
-    ``end`` is None where the value is no JSON, or larger than any carrier.
     """
 
     start: int
     value_start: int
-    end: int | None
+    end: int
+    carrier: dict[str, str] | None
+    """What the value says. None where it is no carrier: it is then not ours to change."""
 
 
 class Slot(NamedTuple):
@@ -76,23 +72,40 @@ class PayloadField:
         # comes first, because a search for a literal is five times as fast.
         self._keys = re.compile(rb'"(?<!\\")%b"%b:%b' % (_spellings(name), _GAP, _GAP))
         self._escapes = re.compile(b"|".join(map(_escape, sorted(set(name)))))
+        self._value = ValueReader(name)
 
     def find(self, payload: bytes) -> Member | None:
         """The member, or None; of several the last, which is the one that parsers keep.
 
-        The payload need not be valid: :meth:`slot` and :meth:`cut`, which write, check it.
+        None as well if the payload is not, as a whole, one JSON object in UTF-8.
         """
         at = payload.rfind(self._key, -_TAIL)
         if at < 0 and len(payload) > _TAIL:
             at = payload.find(self._key)  # ten times as fast as rfind on a large payload
-        if at > 0:
-            last = self._last.match(payload, at - 1)
-            if last is not None:
-                return Member(at, last.start(1), last.end(1))
-        elif not self._may_be_escaped(payload):
+        if at < 0 and not self._may_be_escaped(payload):
             return None
-        keys = self._top_level_keys(payload)
-        return _member(payload, *keys[-1]) if keys else None
+        document = as_object(payload)
+        if document is None:
+            return None
+        last = self._last.match(document, at - 1) if at > 0 else None
+        if last is not None:
+            return _member(payload, at, last.start(1), last.end(1))
+        return self._find_anywhere(payload, document)
+
+    def _find_anywhere(self, payload: bytes, document: bytes) -> Member | None:
+        """The member at any place of ``document``, which is ``payload`` in strict JSON."""
+        value = self._value.read(document)
+        if value is None:
+            return None
+        keys = [
+            key.span()
+            for key in self._keys.finditer(document)
+            if document.startswith(value, key.end())
+        ]
+        if len(keys) != 1:  # of equal values, the depth tells which is at the top level
+            keys = self._top_level_keys(document)
+        start, value_start = keys[-1]
+        return _member(payload, start, value_start, value_start + len(value))
 
     def _may_be_escaped(self, payload: bytes) -> bool:
         # Most payloads have no backslash, which one byte shows four times as fast.
@@ -100,32 +113,27 @@ class PayloadField:
             return False
         return self._escapes.search(payload) is not None
 
-    def _top_level_keys(self, payload: bytes) -> list[tuple[int, int]]:
+    def _top_level_keys(self, document: bytes) -> list[tuple[int, int]]:
         """Start of every such key at the top level, and of its value. Linear in the size."""
         keys: list[tuple[int, int]] = []
         depth = position = 0
-        for key in self._keys.finditer(payload):
-            depth += _depth_change(payload[position : key.start()])
+        for key in self._keys.finditer(document):
+            depth += _depth_change(document[position : key.start()])
             position = key.end()
             if depth == 1:
                 keys.append(key.span())
         return keys
 
-    def read(self, payload: bytes, member: Member) -> dict[str, str] | None:
-        """The carrier in the member's value, or None where the value is no carrier."""
-        if member.end is None:
-            return None
-        return decode_carrier(payload[member.value_start : member.end])
-
     def slot(self, payload: bytes, member: Member | None) -> Slot | None:
         """Where the carrier goes: over the value of ``member``, or before the final brace.
 
-        None if the payload is not one JSON object in UTF-8, and so has to stay as it is.
+        None if the payload has to stay as it is: it is not one JSON object in UTF-8, or has
+        something else than a carrier under the name.
         """
-        if not is_object(payload):
-            return None
         if member is not None:
-            return Slot(member.value_start, member.end, b"") if member.end else None
+            return None if member.carrier is None else Slot(member.value_start, member.end, b"")
+        if as_object(payload) is None:
+            return None
         brace = payload.rfind(b"}")
         prefix = self._key + b":"
         return Slot(brace, brace, prefix if _EMPTY_OBJECT.match(payload) else b"," + prefix)
@@ -133,36 +141,27 @@ class PayloadField:
     def cut(self, payload: bytes, member: Member) -> bytes:
         """``payload`` without ``member``, which :meth:`find` found, and its duplicates.
 
-        What :meth:`slot` spliced in comes out to the byte. The same bytes come back where the
-        payload is not one JSON object, or the member is nothing that a carrier could be.
+        What :meth:`slot` spliced in comes out to the byte. What is no carrier stays.
         """
-        if not is_object(payload):
-            return payload
         if payload.find(self._key) == member.start and not self._may_be_escaped(payload):
             return _without(payload, member)
-        keys = self._top_level_keys(payload)
-        if len(keys) <= _MAX_DUPLICATES:
-            for key in reversed(keys):
-                payload = _without(payload, _member(payload, *key))
+        document = as_object(payload) or payload
+        keys = self._top_level_keys(document)
+        for start, value_start in reversed(keys[-_MAX_DUPLICATES:]):
+            end = value_end(document, value_start)
+            if end is not None:
+                payload = _without(payload, _member(payload, start, value_start, end))
         return payload
 
 
-def _member(payload: bytes, start: int, value_start: int) -> Member:
-    window = payload[value_start : value_start + _VALUE_WINDOW].decode("utf-8", "surrogateescape")
-    try:
-        end = _value.raw_decode(window)[1]
-    except (RecursionError, ValueError):
-        return Member(start, value_start, None)
-    size = len(window[:end].encode("utf-8", "surrogateescape"))
-    if size == _VALUE_WINDOW:  # a number may go on behind it
-        return Member(start, value_start, None)
-    return Member(start, value_start, value_start + size)
+def _member(payload: bytes, start: int, value_start: int, end: int) -> Member:
+    return Member(start, value_start, end, decode_carrier(payload[value_start:end]))
 
 
 def _without(payload: bytes, member: Member) -> bytes:
     """``payload`` without ``member`` and one of the commas beside it."""
-    start, _, end = member
-    if end is None:
+    start, _, end, carrier = member
+    if carrier is None:
         return payload
     before = payload.rfind(b",", 0, start)
     comma = _PRECEDING_COMMA.match(payload, before, start) if before >= 0 else None
@@ -171,8 +170,7 @@ def _without(payload: bytes, member: Member) -> bytes:
     else:
         following = _FOLLOWING_COMMA.match(payload, end)
         end = following.end() if following else end
-    view = memoryview(payload)
-    return b"".join((view[:start], view[end:]))
+    return payload[:start] + payload[end:]
 
 
 def _depth_change(segment: bytes) -> int:

@@ -13,12 +13,12 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 
 from . import _semconv
-from ._carrier import Embedded, Received, receive, send
+from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
 from ._connection import Connection, connection_of
 from ._guard import guarded, logger
 from ._message import Outgoing
 from ._reply import is_reply
-from ._subjects import Destination, Handling
+from ._subjects import Destination, Handling, is_reserved
 from ._telemetry import PublishDetails, Telemetry, call_hook, described
 
 _MESSAGE_ID_HEADER = "Nats-Msg-Id"
@@ -41,14 +41,18 @@ def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publi
     tracer = telemetry.tracer()
     if tracer is None and not context:
         return None  # no SDK, and nothing to pass on
+    if is_reserved(message.subject):
+        return None
     connection = connection_of(client)
-    if is_reply(message.subject, context, connection.inbox_prefixes):
+    if is_reply(message.subject, context, connection.inbox_prefixes, telemetry.replies):
         return _start_reply(telemetry, tracer, connection, message, context)
     destination = telemetry.rules.classify(message.subject)
     if destination.handling is Handling.IGNORE or connection.is_api_request(message.subject):
         return None
     if destination.handling is Handling.PROPAGATE:
         tracer = None
+    if tracer is None and not context:
+        return None
     return _start_message(telemetry, tracer, client, destination, message, context)
 
 
@@ -69,9 +73,8 @@ def _start_reply(
     if inbox is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = inbox
         attributes[_semconv.MESSAGING_DESTINATION_TEMPORARY] = True
-    destination = message.subject if inbox is None else None
-    name = _semconv.span_name(_semconv.OPERATION_RESPOND, destination)
-    span = tracer.start_span(name, context, SpanKind.CLIENT, attributes)
+    # Whatever the subject: each requester may have its own, and each request.
+    span = tracer.start_span(_semconv.OPERATION_RESPOND, context, SpanKind.CLIENT, attributes)
     _call_publish_hook(telemetry, span, message)
     return Publish(span, message)
 
@@ -117,7 +120,7 @@ def _as_bytes(payload: Any) -> bytes | None:
         return payload
     if isinstance(payload, bytearray):
         return bytes(payload)
-    if isinstance(payload, memoryview) and payload.itemsize == 1:
+    if isinstance(payload, memoryview) and payload.itemsize == 1 and payload.contiguous:
         return payload.tobytes()
     return None
 
@@ -125,9 +128,12 @@ def _as_bytes(payload: Any) -> bytes | None:
 def _chosen_context(embedded: Embedded | None, context: Context) -> SpanContext | None:
     """The creation context that the application chose, in another trace than the current one.
 
-    It is not modified (messaging-spans.md, "Context propagation"), but linked.
+    It is not modified (messaging-spans.md, "Context propagation"), but linked. What was merely
+    received, and is only linked to the current trace, nobody chose.
     """
     if embedded is None or not embedded.span_context.is_valid:
+        return None
+    if context.get(RECEIVED_KEY) == embedded.span_context:
         return None
     active = trace.get_current_span(context).get_span_context()
     if not active.is_valid or active.trace_id == embedded.span_context.trace_id:
@@ -174,7 +180,8 @@ def _attributes(
 
 def message_id_of(headers: Mapping[str, str] | None) -> str | None:
     """The id by which JetStream tells duplicates, if the message has one."""
-    return headers.get(_MESSAGE_ID_HEADER) if headers else None
+    # nats-py takes anything that has items().
+    return headers.get(_MESSAGE_ID_HEADER) if isinstance(headers, dict) else None
 
 
 @guarded(None)

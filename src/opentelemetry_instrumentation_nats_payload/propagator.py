@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Tracer, use_span
 from opentelemetry.util.types import AttributeValue
 
 from . import _semconv
 from ._carrier import extract, inject
 from ._guard import guarded, logger
 from ._json import is_carrier
-from ._telemetry import current_or_default
+from ._telemetry import current_or_default, end_span
 
 
 class NATSTracePropagator:
@@ -54,12 +54,14 @@ class NATSTracePropagator:
         Without a context in the message, the span belongs to the current one. An exception of
         the block is recorded and raised on.
         """
-        merged = {_semconv.MESSAGING_SYSTEM: _semconv.SYSTEM_NATS, **(attributes or {})}
-        context = _extract(message_dict)
-        with tracer.start_as_current_span(
-            span_name, context=context, kind=span_kind, attributes=merged
-        ) as span:
-            yield span
+        span = _start_span(tracer, message_dict, span_name, span_kind, attributes) or INVALID_SPAN
+        with use_span(span, record_exception=False, set_status_on_exception=False):
+            try:
+                yield span
+            except BaseException as error:
+                end_span(span, error, record=True)
+                raise
+        end_span(span)
 
     @staticmethod
     def remove_trace_headers(message_dict: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +95,18 @@ async def publish_with_trace_context(
     payload = encode(NATSTracePropagator.inject_context(message_dict))
     data = payload.encode() if isinstance(payload, str) else payload
     await client.publish(subject, data, reply=reply, headers=headers)
+
+
+@guarded(None)
+def _start_span(
+    tracer: Tracer,
+    message_dict: Mapping[str, Any],
+    span_name: str,
+    span_kind: SpanKind,
+    attributes: Mapping[str, AttributeValue] | None,
+) -> Span:
+    merged = {_semconv.MESSAGING_SYSTEM: _semconv.SYSTEM_NATS, **(attributes or {})}
+    return tracer.start_span(span_name, _extract(message_dict), span_kind, merged)
 
 
 @guarded(None)

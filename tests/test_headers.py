@@ -1,0 +1,127 @@
+"""Headers as a carrier: read in any case, written into a copy, and weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opentelemetry_instrumentation_nats_payload._headers import (
+    header_getter,
+    wire_size,
+    with_carrier,
+)
+from strategies import PROPERTY
+
+_names = st.sampled_from(["traceparent", "Traceparent", "TRACEPARENT", "baggage", "Baggage", "a"])
+_headers = st.dictionaries(_names, st.text(max_size=3), max_size=6)
+
+
+def _rendered(headers: Mapping[str, str]) -> bytes:
+    """A header block as nats-py sends it: names and values without white space around them."""
+    lines = [f"{name.strip()}: {value.strip()}\r\n" for name, value in headers.items()]
+    return "".join(["NATS/1.0\r\n", *lines, "\r\n"]).encode()
+
+
+@pytest.mark.parametrize("name", ["traceparent", "Traceparent", "TRACEPARENT", "tRaCePaReNt"])
+@pytest.mark.parametrize("asked", ["traceparent", "Traceparent"])
+def test_a_header_is_found_in_any_case(name: str, asked: str) -> None:
+    """Go clients send canonical names, which begin with a capital."""
+    assert header_getter.get({"other": "x", name: "value"}, asked) == ["value"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"trace-parent": "x"}, {"traceparent2": "x"}])
+def test_a_missing_header_is_none(headers: dict[str, str]) -> None:
+    """Not an empty list, which propagators would index."""
+    assert header_getter.get(headers, "traceparent") is None
+
+
+def test_an_exact_name_goes_first() -> None:
+    """Of several that differ in case alone."""
+    headers = {"Traceparent": "other", "traceparent": "exact", "TRACEPARENT": "another"}
+    assert header_getter.get(headers, "traceparent") == ["exact"]
+
+
+def test_an_empty_header_is_a_value() -> None:
+    """It is there, whatever a propagator makes of it."""
+    assert header_getter.get({"Baggage": ""}, "baggage") == [""]
+
+
+def test_the_names_are_listed_as_they_came() -> None:
+    """Propagators that look for prefixes need all of them."""
+    assert header_getter.keys({"B": "1", "a": "2"}) == ["B", "a"]
+
+
+def test_the_carrier_is_added_to_a_copy() -> None:
+    """The application's dict is not the one that is sent."""
+    headers = {"Nats-Msg-Id": "1"}
+    written = with_carrier(headers, {"traceparent": "new"}, ["traceparent"])
+    assert written == {"Nats-Msg-Id": "1", "traceparent": "new"}
+    assert headers == {"Nats-Msg-Id": "1"}
+
+
+@pytest.mark.parametrize("headers", [None, {}])
+def test_no_headers_become_the_carrier(headers: dict[str, str] | None) -> None:
+    """A message without headers gets some, in a dict of its own."""
+    carrier = {"traceparent": "new"}
+    written = with_carrier(headers, carrier, ["traceparent"])
+    assert written == carrier
+    assert written is not carrier
+    assert written is not headers
+
+
+def test_old_values_are_replaced_in_any_case() -> None:
+    """Also those of names that the carrier does not have now."""
+    headers = {"Traceparent": "old", "TRACESTATE": "old", "baggage": "old", "Other": "kept"}
+    written = with_carrier(
+        headers, {"traceparent": "new"}, {"traceparent", "tracestate", "Baggage"}
+    )
+    assert written == {"Other": "kept", "traceparent": "new"}
+
+
+@PROPERTY
+@given(_headers, _headers)
+def test_with_carrier_reads_back(headers: dict[str, str], carrier: dict[str, str]) -> None:
+    """What is written is what a getter finds, the rest is kept, and nothing is mutated."""
+    before, replaced = dict(headers), {"TraceParent", *carrier}
+    written = with_carrier(MappingProxyType(headers), MappingProxyType(carrier), replaced)
+    assert headers == before
+    assert {name: written[name] for name in carrier} == carrier
+    lowered = {name.lower() for name in replaced}
+    assert {k: v for k, v in written.items() if k not in carrier} == {
+        k: v for k, v in headers.items() if k.lower() not in lowered
+    }
+
+
+def test_no_headers_weigh_nothing() -> None:
+    """None is sent as a message without a header block; an empty dict has one."""
+    assert wire_size(None) == 0
+    assert wire_size({}) == len(b"NATS/1.0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"a": "b"},
+        {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "x": ""},
+        {"name": "é€𝄞", "Ü": "x"},
+    ],
+)
+def test_headers_weigh_what_is_sent(headers: dict[str, str]) -> None:
+    """In bytes of UTF-8, with the line ends."""
+    assert wire_size(headers) == len(_rendered(headers))
+
+
+@PROPERTY
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=6), st.text(max_size=9), max_size=5)
+    | st.dictionaries(st.sampled_from(["a ", " b", "\tc\r\n"]), st.just("  x\n"), max_size=3)
+)
+def test_headers_are_never_underestimated(headers: dict[str, str]) -> None:
+    """Only white space around names and values, which nats-py strips, is counted too much."""
+    texts = [text for pair in headers.items() for text in pair]
+    stripped = sum(len(text.encode()) - len(text.strip().encode()) for text in texts)
+    assert wire_size(headers) == len(_rendered(headers)) + stripped
