@@ -12,6 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 from nats.js.client import JetStreamContext
+from nats.js.errors import APIError
 
 from conftest import Connect, Expected, Inbox, Instrumentation, StartServer
 from opentelemetry_instrumentation_nats_payload import _client
@@ -283,6 +284,41 @@ async def test_a_push_subscription_names_the_span_by_its_filter_subject(
     await nc.publish("filter.b.1", b"[1]")
     await inbox.data()
     assert spans.spans()[-1].name == "process filter.b.1"
+
+
+@pytest.mark.parametrize("carrier", _CARRIERS)
+async def test_a_message_that_grew_too_large_for_its_stream_is_sent_as_it_was(
+    connect: Connect, instrumentation: Instrumentation, carrier: str
+) -> None:
+    """On error 10054 js.publish is done once more; the subject is remembered."""
+    instrumentation.start(carrier=carrier)
+    js = (await connect()).jetstream()
+    stream, subject = f"SMALL-{carrier}", f"small.{carrier}"
+    await js.add_stream(name=stream, subjects=[subject], max_msg_size=100)
+    payload = b'{"a":"%b"}' % (b"x" * 60)
+    for number in (1, 2):
+        ack = await js.publish(subject, payload)
+        assert ack.seq == number
+        assert (await js.get_msg(stream, number)).data == payload
+    assert len(instrumentation.spans()) == 3
+    with pytest.raises(APIError) as error:
+        await js.publish(subject, b"x" * 101)
+    assert error.value.err_code == 10054
+
+
+async def test_a_message_too_large_by_itself_is_refused_once(
+    connect: Connect, spans: Instrumentation
+) -> None:
+    """What we did not make larger is not sent again, and the subject goes on being traced."""
+    js = (await connect()).jetstream()
+    await js.add_stream(name="LARGE", subjects=["large"], max_msg_size=300)
+    with pytest.raises(APIError):
+        await js.publish("large", b"x" * 301)
+    assert len(spans.spans()) == 1
+    await js.publish("large", b"{}")
+    stored = (await js.get_msg("LARGE", 1)).data
+    assert stored is not None
+    assert b"_otel_trace_headers" in stored
 
 
 async def test_a_reply_survives_an_insight_that_fails(

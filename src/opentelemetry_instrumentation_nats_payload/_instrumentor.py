@@ -110,6 +110,8 @@ def _patch(telemetry: Telemetry) -> None:
     _patches.replace(Msg, "respond", partial(respond, reply_of=attrgetter("reply")))
     for owner in (JetStreamContext, JetStreamManager):
         _patches.replace(owner, "__init__", partial(_jetstream.wrap_init, telemetry=telemetry))
+    publish = partial(_jetstream.wrap_publish, telemetry=telemetry)
+    _patches.replace(JetStreamContext, "publish", publish)
     _patches.replace(JetStreamContext, "subscribe", _jetstream.wrap_subscribe)
     for name in ("_api_request", "get_msg"):
         api_request = partial(_jetstream.wrap_api_request, telemetry=telemetry)

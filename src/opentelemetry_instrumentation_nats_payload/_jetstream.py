@@ -7,11 +7,15 @@ from functools import wraps
 from typing import Any
 
 import wrapt
+from opentelemetry import context as context_api
 
 from ._connection import connection_of
+from ._growth import Growth, with_growth
 from ._guard import guarded
 from ._patching import unbound
 from ._telemetry import Telemetry
+
+_TOO_LARGE = 10054
 
 filter_subject: ContextVar[str | None] = ContextVar("nats-filter-subject", default=None)
 """What ``JetStreamContext.subscribe`` was called with, while it runs: ``Client.subscribe`` gets
@@ -52,6 +56,33 @@ def _remember_prefix(context: Any) -> None:
     prefix = context._prefix
     if isinstance(prefix, str) and not prefix.startswith("$"):
         connection_of(context._nc).add_api_prefix(prefix)
+
+
+def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
+    """``JetStreamContext.publish``: a message that only grew too large through us is sent again.
+
+    A stream may have a ``max_msg_size`` of its own, which no client can know. What it refuses
+    (error 10054) it has not stored, and the subject's messages go as they are from then on.
+    """
+    call = unbound(original)
+
+    @wraps(original)
+    async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not telemetry.is_active:
+            return await call(self, *args, **kwargs)
+        growth = Growth()
+        token = context_api.attach(with_growth(growth))
+        try:
+            return await call(self, *args, **kwargs)
+        except Exception as error:
+            if not growth.happened or getattr(error, "err_code", None) != _TOO_LARGE:
+                raise
+        finally:
+            context_api.detach(token)
+        telemetry.unextended.add(args[0] if args else kwargs["subject"])
+        return await call(self, *args, **kwargs)
+
+    return publish
 
 
 def wrap_subscribe(original: Any) -> Any:

@@ -15,6 +15,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
 from ._connection import Connection, connection_of
+from ._growth import tell_growth
 from ._guard import guarded, logger
 from ._message import Outgoing
 from ._reply import is_reply
@@ -100,8 +101,10 @@ def _start_message(
         _call_publish_hook(telemetry, span, message)
         context = trace.set_span_in_context(span, context)
     sent = None
-    if received is not None and chosen is None:
+    if received is not None and chosen is None and message.subject not in telemetry.unextended:
         sent = _write(telemetry, client, message, received, context)
+    if sent is not None:
+        tell_growth(context)
     _log(message.subject, embedded, chosen, sent, context)
     if span is None and sent is None:
         return None

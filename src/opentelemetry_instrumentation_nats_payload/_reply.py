@@ -9,32 +9,23 @@ from __future__ import annotations
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 
-from ._subjects import INBOX_PREFIXES
+from ._subjects import INBOX_PREFIXES, RecentSubjects
 
 _REPLY_KEY = context_api.create_key("nats-reply")
-_MAX_REPLIES = 4096
 # nats-py's inboxes end in a NUID of 22 characters, or in one and four more.
 _MIN_UNIQUE_SIZE = 20
 
 
-class Replies:
-    """Inboxes with a prefix of their own, seen on messages: a worker behind a queue answers
-    outside of the callback.
+class Replies(RecentSubjects):
+    """Inboxes with a prefix of their own, seen on messages.
+
+    A worker behind a queue answers outside of the callback.
     """
 
-    def __init__(self) -> None:
-        self._seen: dict[str, None] = {}
-
-    def add(self, reply: str) -> None:
-        """Remember ``reply`` if it is one of a kind; the oldest is forgotten in time."""
-        if len(reply.rpartition(".")[2]) < _MIN_UNIQUE_SIZE or not _is_unknown(reply):
-            return
-        self._seen[reply] = None
-        if len(self._seen) > _MAX_REPLIES:
-            del self._seen[next(iter(self._seen))]
-
-    def __contains__(self, subject: str) -> bool:
-        return subject in self._seen
+    def add(self, subject: str) -> None:
+        """Remember ``subject`` if it is one of a kind."""
+        if len(subject.rpartition(".")[2]) >= _MIN_UNIQUE_SIZE and _is_unknown(subject):
+            super().add(subject)
 
 
 def is_reply(

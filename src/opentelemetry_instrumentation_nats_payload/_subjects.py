@@ -104,3 +104,19 @@ class SubjectRules:
 
     def _template(self, subject: str) -> str | None:
         return next((name for name, matches in self._templates if matches(subject)), None)
+
+
+class RecentSubjects:
+    """A set of subjects; when it is full, the oldest is forgotten."""
+
+    def __init__(self) -> None:
+        self._subjects: dict[str, None] = {}
+
+    def add(self, subject: str) -> None:
+        """Remember ``subject``."""
+        self._subjects[subject] = None
+        if len(self._subjects) > _CACHED_SUBJECTS:
+            del self._subjects[next(iter(self._subjects))]
+
+    def __contains__(self, subject: str) -> bool:
+        return subject in self._subjects

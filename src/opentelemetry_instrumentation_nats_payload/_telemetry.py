@@ -26,7 +26,7 @@ from ._config import Settings, resolve
 from ._guard import guarded
 from ._payload import PayloadField
 from ._reply import Replies
-from ._subjects import SubjectRules
+from ._subjects import RecentSubjects, SubjectRules
 from .version import __version__
 
 
@@ -84,6 +84,7 @@ class Telemetry:
         self.field = PayloadField(settings.payload_field)
         self.aliases = [PayloadField(name) for name in settings.payload_field_aliases]
         self.replies = Replies()
+        self.unextended = RecentSubjects()
         self.publish_hook = publish_hook
         self.process_hook = process_hook
         self._propagator = propagator
