@@ -1,7 +1,7 @@
-"""Hypothesis strategies for payloads, and an oracle: what Python's json says of them.
+"""Hypothesis strategies for payloads and subjects.
 
-The strategies write JSON as text and do not go through an encoder, so that every formatting,
-spelling and duplicate is possible. The oracle keeps pairs, order and the spelling of numbers.
+They write JSON as text and do not go through an encoder, so that every formatting, spelling and
+duplicate is possible.
 """
 
 from __future__ import annotations
@@ -15,60 +15,16 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-FIELD = "_otel_trace_headers"
+from oracle import FIELD, is_one_object, is_unicode
+
 KEY = f'"{FIELD}"'
 
 PROPERTY = settings(
-    max_examples=200,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 """The decorator of every property test: no deadline, as nothing here is about time."""
-
-
-# --- the oracle ---------------------------------------------------------------------------------
-
-
-class Pairs(NamedTuple):
-    """A JSON object as parsed: its members in order, duplicates included."""
-
-    items: list[tuple[str, Any]]
-
-
-def _object(items: list[tuple[str, Any]]) -> Pairs:
-    return Pairs(items)
-
-
-def _number(text: str) -> tuple[str, str]:
-    """A number, or NaN, by its spelling: unequal to every string, and equal to itself."""
-    return ("number", text)
-
-
-_oracle = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_number
-)
-
-
-def parse(payload: bytes) -> Pairs:
-    """The one JSON object that ``payload`` is; ValueError or RecursionError if it is none."""
-    value: object = _oracle.decode(payload.decode())
-    if not isinstance(value, Pairs):
-        raise ValueError(value)
-    return value
-
-
-def is_one_object(payload: bytes) -> bool:
-    """Whether Python's json reads ``payload``, in UTF-8, as one object."""
-    try:
-        parse(payload)
-    except (RecursionError, ValueError):
-        return False
-    return True
-
-
-def without(parsed: Pairs, name: str = FIELD) -> Pairs:
-    """The object without its members of that name."""
-    return Pairs([pair for pair in parsed.items if pair[0] != name])
 
 
 # --- fragments of JSON --------------------------------------------------------------------------
@@ -199,15 +155,19 @@ json_objects = written_objects | dumped_objects
 # --- objects with the field ---------------------------------------------------------------------
 
 
-class WithField(NamedTuple):
-    """An object with the field at its top level, and where the last one of it stands."""
+class Span(NamedTuple):
+    """Where a member stands: ``payload[start:end]``, its value from ``value_start``."""
 
-    payload: bytes
     start: int
     value_start: int
     end: int
-    copies: int
-    """How often the field is there."""
+
+
+class WithField(NamedTuple):
+    """An object with the field at its top level, and where each of its copies stands."""
+
+    payload: bytes
+    spans: list[Span]
 
 
 _carrier_texts = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
@@ -223,56 +183,37 @@ carrier_literals = st.tuples(
 )
 
 
+_field_values = (carrier_literals | value_literals).filter(lambda value: _size(value) < 16_000)
+
+
 @st.composite
-def objects_with_field(draw: st.DrawFn, max_count: int = 3) -> WithField:
+def objects_with_field(
+    draw: st.DrawFn, max_count: int = 3, values: st.SearchStrategy[str] = _field_values
+) -> WithField:
     """JSON objects with the field at any position, spelled in any way, maybe more than once.
 
     Its values are up to 16 kB large, twice what a carrier may be.
     """
     members = [(False, member) for member in draw(st.lists(_other_members, max_size=4))]
-    field_values = (carrier_literals | value_literals).filter(lambda value: _size(value) < 16_000)
-    for member in draw(
-        st.lists(_members(spellings(), field_values), min_size=1, max_size=max_count)
-    ):
+    fields = st.lists(_members(spellings(), values), min_size=1, max_size=max_count)
+    for member in draw(fields):
         members.insert(draw(st.integers(0, len(members))), (True, member))
     text = draw(gaps) + "{"
-    spans = (0, 0, 0)
+    spans: list[Span] = []
     for index, (is_field, member) in enumerate(members):
         text += "," if index else ""
         if is_field:
             before, key, before_colon, after_colon, value, _ = member
             start = text + before
             value_start = start + key + before_colon + ":" + after_colon
-            spans = (_size(start), _size(value_start), _size(value_start + value))
+            spans.append(Span(_size(start), _size(value_start), _size(value_start + value)))
         text += _member(member)
     text += "}" + draw(gaps)
-    return WithField(text.encode(), *spans, sum(is_field for is_field, _ in members))
+    return WithField(text.encode(), spans)
 
 
 def _size(text: str) -> int:
     return len(text.encode())
-
-
-def carrier_in(value: Any, size: int) -> dict[str, str] | None:
-    """The carrier that a parsed value of so many bytes is, by the contract, or None.
-
-    All its pairs count, also those that a duplicate key hides.
-    """
-    if not isinstance(value, Pairs) or size > 8192:
-        return None
-    carrier = {name: text for name, text in value.items if isinstance(text, str)}
-    if len(carrier) > 16 or not all(isinstance(text, str) for _, text in value.items):
-        return None
-    return carrier if is_unicode("".join(map("".join, value.items))) else None
-
-
-def is_unicode(text: str) -> bool:
-    """Whether ``text`` has no lone surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 # --- what is not one object ---------------------------------------------------------------------
@@ -372,15 +313,6 @@ def mutated_objects(draw: st.DrawFn) -> bytes:
         elif kind == "truncate":
             del payload[at:]
     return bytes(payload)
-
-
-def is_utf8(payload: bytes) -> bool:
-    """Whether ``payload`` is UTF-8."""
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 # --- subjects -----------------------------------------------------------------------------------

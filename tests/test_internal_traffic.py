@@ -199,6 +199,23 @@ async def test_a_request_and_its_reply(
     ]
 
 
+async def test_a_callback_on_an_inbox_has_no_span(
+    connect: Connect, inbox: Inbox, spans: Instrumentation
+) -> None:
+    """Scatter and gather: replies that come to an inbox of the application's are not processed."""
+    nc = await connect()
+
+    async def service(message: Msg) -> None:
+        await nc.publish(message.reply, b'{"r":1}')
+
+    own = nc.new_inbox()
+    await nc.subscribe(own, cb=inbox.callback)
+    await nc.subscribe("svc.many", cb=service)
+    await nc.publish("svc.many", b"{}", reply=own)
+    assert await inbox.data() == b'{"r":1}'
+    assert _names(spans) == ["publish svc.many", "process svc.many", "respond"]
+
+
 async def test_old_style_requests_work(connect: Connect, spans: Instrumentation) -> None:
     """A request with an inbox of its own gets its reply as it was sent."""
     nc = await connect()
