@@ -303,6 +303,25 @@ async def test_a_push_subscription_names_the_span_by_its_filter_subject(
     assert spans.spans()[-1].name == "process filter.b.1"
 
 
+async def test_a_filter_subject_names_no_subscription_made_in_its_callback(
+    connect: Connect, inbox: Inbox, spans: Instrumentation
+) -> None:
+    """nats-py's task keeps what was current at js.subscribe(); the name of others is their own."""
+    nc = await connect()
+    js = nc.jetstream()
+    await js.add_stream(name="LAZY", subjects=["lazy.>"])
+
+    async def callback(message: Msg) -> None:
+        await nc.subscribe("late.1", cb=inbox.callback)
+        await nc.publish("late.1", b"{}")
+
+    await js.subscribe("lazy.*", cb=callback)
+    await js.publish("lazy.1", b"{}")
+    await inbox.data()
+    names = {s.name for s in spans.spans()}
+    assert names == {"publish lazy.1", "process lazy.*", "publish late.1", "process late.1"}
+
+
 @pytest.mark.parametrize("carrier", _CARRIERS)
 async def test_a_message_that_grew_too_large_for_its_stream_is_sent_as_it_was(
     connect: Connect, instrumentation: Instrumentation, carrier: str

@@ -17,9 +17,19 @@ from ._telemetry import Telemetry
 
 _TOO_LARGE = 10054
 
-filter_subject: ContextVar[str | None] = ContextVar("nats-filter-subject", default=None)
-"""What ``JetStreamContext.subscribe`` was called with, while it runs: ``Client.subscribe`` gets
-the inbox that the server delivers to."""
+_filter_subject: ContextVar[str | None] = ContextVar("nats-filter-subject", default=None)
+
+
+def take_filter_subject() -> str | None:
+    """What ``JetStreamContext.subscribe`` was called with, if that is who subscribes.
+
+    ``Client.subscribe`` only gets the inbox that the server delivers to. It is given out once:
+    the task of the subscription keeps a copy of what is current when it is made.
+    """
+    subject = _filter_subject.get()
+    if subject is not None:
+        _filter_subject.set(None)
+    return subject
 
 
 def wrap_init(original: Any, telemetry: Telemetry) -> Any:
@@ -92,10 +102,10 @@ def wrap_subscribe(original: Any) -> Any:
     @wraps(original)
     async def subscribe(self: Any, *args: Any, **kwargs: Any) -> Any:
         subject = args[0] if args else kwargs.get("subject")
-        token = filter_subject.set(subject if isinstance(subject, str) else None)
+        token = _filter_subject.set(subject if isinstance(subject, str) else None)
         try:
             return await call(self, *args, **kwargs)
         finally:
-            filter_subject.reset(token)
+            _filter_subject.reset(token)
 
     return subscribe

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._consumer import Subscriber, finish_process, start_process
 from ._guard import guarded
-from ._jetstream import filter_subject
+from ._jetstream import take_filter_subject
 from ._telemetry import current
 
 _Callback = Callable[[Any], Awaitable[Any]]
@@ -42,7 +42,7 @@ def _wrapped(
         return None
     if getattr(callback, _MARK, None) is True:  # a mock has every attribute
         return None
-    subject = filter_subject.get() or (args[0] if args else kwargs["subject"])
+    subject = take_filter_subject() or (args[0] if args else kwargs["subject"])
     queue = args[1] if len(args) > 1 else kwargs.get("queue")
     traced = _traced(callback, Subscriber(client, subject, queue or ""))
     if len(args) > 2:
