@@ -23,7 +23,8 @@ def _run(tmp_path: Path, *options: str) -> dict[str, Any]:
         cwd=_REPOSITORY,
         env=environment,
         capture_output=True,
-        text=True, check=False,
+        text=True,
+        check=False,
         timeout=100,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -17,12 +17,14 @@ from opentelemetry_instrumentation_nats_payload._headers import (
 from strategies import PROPERTY
 
 _names = st.sampled_from(["traceparent", "Traceparent", "TRACEPARENT", "baggage", "Baggage", "a"])
-_headers = st.dictionaries(_names, st.text(max_size=3), max_size=6)
+_values = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=3)
+_headers = st.dictionaries(_names, _values, max_size=6)
 
 
 def _rendered(headers: Mapping[str, str]) -> bytes:
-    """A header block as nats-py sends it: names and values without white space around them."""
-    lines = [f"{name.strip()}: {value.strip()}\r\n" for name, value in headers.items()]
+    """A header block as nats-py sends it: trimmed, and without headers that have no name."""
+    named = [(name.strip(), value.strip()) for name, value in headers.items() if name.strip()]
+    lines = [f"{name}: {value}\r\n" for name, value in named]
     return "".join(["NATS/1.0\r\n", *lines, "\r\n"]).encode()
 
 
@@ -82,15 +84,48 @@ def test_old_values_are_replaced_in_any_case() -> None:
     assert written == {"Other": "kept", "traceparent": "new"}
 
 
+@pytest.mark.parametrize("name", ["traceparent ", " Traceparent", "\ttraceparent\n"])
+def test_blanks_around_an_old_name_do_not_save_it(name: str) -> None:
+    """nats-py strips them: it would be sent twice."""
+    written = with_carrier({name: "old"}, {"traceparent": "new"}, ["traceparent"])
+    assert written == {"traceparent": "new"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("with blank", "x"),
+        ("", "x"),
+        (" ", "x"),
+        ("é", "x"),
+        ("a:b", "x"),
+        ("a\r\nb", "x"),
+        ("a", "x\r\nother: y"),
+        ("a", "x\n"),
+        ("a", "\r"),
+    ],
+)
+def test_what_is_no_header_is_left_out(name: str, value: str) -> None:
+    """nats-py would refuse the message for its name, and change the value."""
+    carrier = {name: value, "traceparent": "new"}
+    assert with_carrier({"b": "c"}, carrier, []) == {"b": "c", "traceparent": "new"}
+
+
+def test_headers_of_the_application_are_not_judged() -> None:
+    """What nats-py says of them is for the application to hear."""
+    headers = {"with blank": "x", "é": "x\n", "": "y"}
+    assert with_carrier(headers, {"traceparent": "new"}, []) == {**headers, "traceparent": "new"}
+
+
 @PROPERTY
 @given(_headers, _headers)
 def test_with_carrier_reads_back(headers: dict[str, str], carrier: dict[str, str]) -> None:
     """What is written is what a getter finds, the rest is kept, and nothing is mutated."""
-    before, replaced = dict(headers), {"TraceParent", *carrier}
+    before, replaced = dict(headers), ["TraceParent"]
     written = with_carrier(MappingProxyType(headers), MappingProxyType(carrier), replaced)
     assert headers == before
     assert {name: written[name] for name in carrier} == carrier
-    lowered = {name.lower() for name in replaced}
+    lowered = {name.lower() for name in [*replaced, *carrier]}
     assert {k: v for k, v in written.items() if k not in carrier} == {
         k: v for k, v in headers.items() if k.lower() not in lowered
     }
@@ -118,10 +153,10 @@ def test_headers_weigh_what_is_sent(headers: dict[str, str]) -> None:
 @PROPERTY
 @given(
     st.dictionaries(st.text(min_size=1, max_size=6), st.text(max_size=9), max_size=5)
-    | st.dictionaries(st.sampled_from(["a ", " b", "\tc\r\n"]), st.just("  x\n"), max_size=3)
+    | st.dictionaries(st.sampled_from(["a ", " b", "\tc\r\n", " "]), st.just("  x\n"), max_size=4)
 )
 def test_headers_are_never_underestimated(headers: dict[str, str]) -> None:
     """Only white space around names and values, which nats-py strips, is counted too much."""
-    texts = [text for pair in headers.items() for text in pair]
+    texts = [text for pair in headers.items() if pair[0].strip() for text in pair]
     stripped = sum(len(text.encode()) - len(text.strip().encode()) for text in texts)
     assert wire_size(headers) == len(_rendered(headers)) + stripped

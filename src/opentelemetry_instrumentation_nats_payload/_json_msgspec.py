@@ -9,7 +9,17 @@ import msgspec
 
 _skip = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_strings = msgspec.json.Decoder(dict[str, str]).decode
-_LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+# What only Python's json accepts, and strict JSON of the same length: a value in the place of a
+# value, still text inside a string, and no hexadecimal digits that could complete an escape.
+_EXTENSIONS = [
+    (re.compile(rb"(?<![^\[:, \t\n\r])%b(?![^\],} \t\n\r])" % token), replacement)
+    for token, replacement in (
+        (b"NaN", b"[ ]"),
+        (b"Infinity", b"[      ]"),
+        (b"-Infinity", b"[       ]"),
+    )
+]
+_EXTENSIONS.append((re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"), rb"\\u0020"))
 
 
 def as_strict(payload: bytes) -> bytes | None:
@@ -33,12 +43,10 @@ def _skips(payload: bytes) -> bool:
 
 
 def _without_extensions(payload: bytes) -> bytes:
-    """``[ ]`` is a value where ``NaN`` was one, still text inside a string, and still invalid
-    wherever ``NaN`` was invalid: it has no hexadecimal digit that could complete an escape.
-    Falling back to ``json.loads`` instead would block the event loop on a large message.
-    """
-    strict = payload.replace(b"-Infinity", b"[       ]").replace(b"Infinity", b"[      ]")
-    return _LONE_SURROGATE.sub(rb"\\u0020", strict.replace(b"NaN", b"[ ]"))
+    # Falling back to json.loads instead would block the event loop on a large message.
+    for extension, replacement in _EXTENSIONS:
+        payload = extension.sub(replacement, payload)
+    return payload
 
 
 def decode_strings(document: bytes) -> dict[str, str] | None:

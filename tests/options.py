@@ -1,0 +1,57 @@
+"""The settings as the tests know them, and what was logged about bad ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import pytest
+
+from opentelemetry_instrumentation_nats_payload._config import Settings
+
+LOGGER = "opentelemetry_instrumentation_nats_payload"
+FIELDS = {setting.name: setting for setting in dataclasses.fields(Settings)}
+VARIABLES = {name: f"OTEL_PYTHON_NATS_{name.upper()}" for name in FIELDS}
+DEFAULTS: dict[str, object] = {
+    "carrier": "payload",
+    "payload_field": "_otel_trace_headers",
+    "payload_field_aliases": ("_otel_trace_context",),
+    "consumed_field": "refresh",
+    "excluded_subjects": (),
+    "propagate_only_subjects": (),
+    "subject_templates": (),
+    "consumer_parent": "message",
+}
+CHOICES = {
+    "carrier": ("payload", "headers", "both", "auto"),
+    "consumed_field": ("refresh", "keep", "strip"),
+    "consumer_parent": ("message", "link"),
+}
+PATTERN_LISTS = ("excluded_subjects", "propagate_only_subjects", "subject_templates")
+LISTS = ("payload_field_aliases", *PATTERN_LISTS)
+TEXTS = tuple(name for name in FIELDS if name not in LISTS)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The messages of our records so far, which have to be warnings."""
+    records = [record for record in caplog.records if record.name == LOGGER]
+    assert {record.levelno for record in records} <= {logging.WARNING}
+    messages = [record.getMessage() for record in records]
+    caplog.clear()
+    return messages
+
+
+def assert_warned(caplog: pytest.LogCaptureFixture, start: str, *parts: str) -> None:
+    """Exactly one warning, that begins so and has all these parts."""
+    [message] = warnings(caplog)
+    assert message.startswith(start)
+    assert [part for part in parts if part not in message] == []
+
+
+def accepted(name: str) -> tuple[str, ...]:
+    """What a warning about this setting says of the values that it takes."""
+    if name in CHOICES:
+        return (" | ".join(CHOICES[name]),)
+    if name in PATTERN_LISTS:
+        return ("subjects", "*", ">")
+    return ("ASCII letters", "digits", "_", "-", ".")

@@ -1,0 +1,121 @@
+"""The settings as dataclasses, as variables and in the declarative configuration file."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from opentelemetry_instrumentation_nats_payload import environment_variables
+from opentelemetry_instrumentation_nats_payload._config import (
+    NATSConfiguration,
+    Settings,
+    resolve,
+)
+from options import DEFAULTS, FIELDS, VARIABLES, warnings
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_settings_are_frozen(name: str) -> None:
+    """They are shared, and decide what was set up already."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(Settings(), name, DEFAULTS[name])
+
+
+def test_settings_are_keywords() -> None:
+    """A new one may stand anywhere without changing the meaning of a call."""
+    make: Any = Settings
+    with pytest.raises(TypeError):
+        make("payload")
+
+
+def test_settings_can_be_compared_and_hashed() -> None:
+    """Equal by value."""
+    assert resolve({"excluded_subjects": ["a"]}, {}) == Settings(excluded_subjects=("a",))
+    assert hash(Settings(carrier="auto")) == hash(resolve({"carrier": "auto"}, {}))
+
+
+def test_every_setting_is_described() -> None:
+    """With what it accepts, as the documentation and the warnings need it."""
+    for setting in FIELDS.values():
+        assert setting.metadata["description"].endswith(".")
+        assert setting.metadata["accepted"].description
+
+
+def test_every_variable_has_its_name_as_value() -> None:
+    """``opentelemetry-instrument`` reads the names and makes flags of them."""
+    names = [name for name in vars(environment_variables) if name.isupper()]
+    assert all(getattr(environment_variables, name) == name for name in names)
+    assert all(name.startswith("OTEL_PYTHON_NATS_") for name in names)
+
+
+def test_every_setting_has_one_variable() -> None:
+    """And there is no variable without a setting."""
+    used = [setting.metadata["variable"] for setting in FIELDS.values()]
+    declared = [name for name in vars(environment_variables) if name.startswith("OTEL_")]
+    assert sorted(used) == sorted(declared)
+    assert dict(zip(FIELDS, used, strict=True)) == VARIABLES
+
+
+def test_the_configuration_has_every_setting() -> None:
+    """By the same name, None where the file leaves it out."""
+    assert {field.name: field.default for field in dataclasses.fields(NATSConfiguration)} == (
+        dict.fromkeys(FIELDS)
+    )
+    assert dataclasses.asdict(NATSConfiguration()) == dict.fromkeys(FIELDS)
+
+
+def _from_file(options: dict[str, object]) -> dict[str, object]:
+    """The keyword arguments that the declarative configuration makes of the options."""
+    conversion = pytest.importorskip("opentelemetry.configuration._conversion")
+    configuration = conversion._dict_to_dataclass(options, NATSConfiguration)
+    return {
+        field.name: value
+        for field in dataclasses.fields(configuration)
+        if (value := getattr(configuration, field.name)) is not None
+    }
+
+
+def test_the_declarative_configuration_sets_every_setting(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Texts and lists as YAML has them."""
+    options: dict[str, object] = {
+        "carrier": "auto",
+        "payload_field": "trace",
+        "payload_field_aliases": ["a", "b"],
+        "consumed_field": "strip",
+        "excluded_subjects": ["health.>"],
+        "propagate_only_subjects": ["*.tick"],
+        "subject_templates": "orders.*,orders.>",
+        "consumer_parent": "link",
+    }
+    assert options.keys() == FIELDS.keys()
+    arguments = _from_file(options)
+    assert arguments == options
+    assert dataclasses.asdict(resolve(arguments, {})) == {
+        **options,
+        "payload_field_aliases": ("a", "b"),
+        "excluded_subjects": ("health.>",),
+        "propagate_only_subjects": ("*.tick",),
+        "subject_templates": ("orders.*", "orders.>"),
+    }
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("options", [{}, dict.fromkeys(FIELDS)])
+def test_what_the_file_leaves_out_is_not_passed(options: dict[str, object]) -> None:
+    """Missing or null: the environment and the defaults decide."""
+    assert _from_file(options) == {}
+
+
+def test_a_bad_option_of_the_file_costs_the_option_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The conversion lets it through, and it is warned of like any argument."""
+    arguments = _from_file({"carrier": 5, "excluded_subjects": ["a", None], "consumer_parent": "x"})
+    assert dataclasses.asdict(resolve(arguments, {})) == {**DEFAULTS, "excluded_subjects": ("a",)}
+    assert [message.partition(":")[0] for message in warnings(caplog)] == [
+        *("instrument(carrier=)", "instrument(excluded_subjects=)", "instrument(consumer_parent=)")
+    ]
