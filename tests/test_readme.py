@@ -38,7 +38,8 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
     """The table and the settings are the same."""
     defaults: dict[str, str] = {}
     for setting in fields(Settings):
-        values = (setting.default,) if isinstance(setting.default, str) else setting.default
+        default = getattr(Settings(), setting.name)
+        values = (default,) if isinstance(default, str) else default
         defaults[setting.metadata["variable"]] = ", ".join(f"``{value}``" for value in values)
     assert {name: default for name, (default, _) in _rows().items()} == defaults
 
