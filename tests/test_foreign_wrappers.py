@@ -120,6 +120,7 @@ async def _keyword_only(self: Any, *, subject: str, payload: bytes = b"") -> Any
     return await _keyword_only.original(self, subject=subject, payload=payload)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("dressed", [True, False])
 @pytest.mark.parametrize("wrapper", [_positional_only, _keyword_only])
 async def test_arguments_reach_a_wrapper_below_us_in_the_form_they_came_in(
     connect: Connect,
@@ -127,10 +128,17 @@ async def test_arguments_reach_a_wrapper_below_us_in_the_form_they_came_in(
     instrumentation: Instrumentation,
     monkeypatch: pytest.MonkeyPatch,
     wrapper: Any,
+    dressed: bool,
 ) -> None:
     """A narrower publish of the application's goes on working, and is traced."""
-    wrapper.original = Client.__dict__["publish"]
-    monkeypatch.setattr(Client, "publish", wrapper)
+    original = wrapper.original = Client.__dict__["publish"]
+
+    async def publish(*args: Any, **kwargs: Any) -> Any:
+        return await wrapper(*args, **kwargs)
+
+    # functools.wraps makes it look as wide as nats-py's own.
+    looks_wide = functools.wraps(original)(publish)
+    monkeypatch.setattr(Client, "publish", looks_wide if dressed else wrapper)
     nc = await connect()
     await nc.subscribe("narrow", cb=inbox.callback)
     instrumentation.start()
