@@ -139,7 +139,7 @@ class PayloadField:
         return Slot(brace, brace, prefix if _EMPTY_OBJECT.match(payload) else b"," + prefix)
 
     def cut(self, payload: bytes, member: Member) -> bytes:
-        """``payload`` without ``member``, which :meth:`find` found, and its duplicates.
+        """``payload`` without ``member``, which :meth:`find` found, and up to 15 duplicates of it.
 
         What :meth:`slot` spliced in comes out to the byte. What is no carrier stays.
         """
