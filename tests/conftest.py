@@ -72,6 +72,15 @@ async def connect(server: str, start_server: StartServer) -> AsyncIterator[Conne
             await client.close()
 
 
+async def settle(client: Client) -> None:
+    """Wait until the server knows the client's subscriptions.
+
+    nats-py's PING may overtake a SUB that is still in its buffer; the second one does not.
+    """
+    await client.flush()
+    await client.flush()
+
+
 class Instrumentation:
     """The instrumentation under test and what it exported."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -133,6 +134,33 @@ async def test_what_a_propagator_writes_never_costs_the_message(
     message = await inbox.messages.get()
     assert (message.data, message.headers) == (_ARRAY, {"traceparent": traceparent(1, 1)})
     assert instrumentation.spans()[1].parent == 1
+
+
+class _Repeating(Mapping[str, str]):
+    """Headers that repeat a name, as multi-dicts do; nats-py only asks for their items."""
+
+    def __getitem__(self, name: str) -> str:
+        return "1"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["A", "A"])
+
+    def __len__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize("carrier", ["headers", "both", "auto"])
+async def test_headers_that_cannot_be_copied_stay_as_they_are(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str
+) -> None:
+    """A mapping of the application's goes out with every value that it has."""
+    instrumentation.start(carrier=carrier)
+    nc = await connect()
+    await nc.subscribe("carrier.multi", cb=inbox.callback)
+    headers: Any = _Repeating()
+    await nc.publish("carrier.multi", _ARRAY, headers=headers)
+    message = await inbox.messages.get()
+    assert (message.data, message.headers) == (_ARRAY, {"A": "1"})
 
 
 async def test_odd_headers_cost_the_header_and_not_the_payload(

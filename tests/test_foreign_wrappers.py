@@ -115,9 +115,12 @@ async def _positional_only(self: Any, subject: str, payload: bytes = b"", **rest
     return await _positional_only.original(self, subject, payload, **rest)  # type: ignore[attr-defined]
 
 
-async def _keyword_only(self: Any, *, subject: str, payload: bytes = b"") -> Any:
-    """The same, for keywords."""
-    return await _keyword_only.original(self, subject=subject, payload=payload)  # type: ignore[attr-defined]
+async def _keyword_only(
+    self: Any, *, subject: str, payload: bytes = b"", reply: str = "", headers: Any = None
+) -> Any:
+    """The names of nats-py's, for keywords only."""
+    original: Any = _keyword_only.original  # type: ignore[attr-defined]
+    return await original(self, subject=subject, payload=payload, reply=reply, headers=headers)
 
 
 @pytest.mark.parametrize("dressed", [True, False])
@@ -146,6 +149,31 @@ async def test_arguments_reach_a_wrapper_below_us_in_the_form_they_came_in(
     assert b"_otel_trace_headers" in await inbox.data()
     with pytest.raises(TypeError):
         await nc.publish(subject="narrow", teleport=True)  # type: ignore[call-arg]
+    NATSInstrumentor().uninstrument()
+    monkeypatch.undo()
+
+
+async def test_a_default_of_a_wrapper_below_us_stays_its_default(
+    connect: Connect, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, spans: Instrumentation
+) -> None:
+    """What the caller leaves out is left out, also where the names are those of nats-py."""
+    NATSInstrumentor().uninstrument()
+    original: Any = Client.__dict__["publish"]
+
+    async def publish(
+        self: Any, subject: str, payload: bytes = b"", reply: str = "", headers: Any = None
+    ) -> Any:
+        return await original(self, subject, payload, reply, headers)
+
+    publish.__defaults__ = (b"", "", {"env": "prod"})
+    monkeypatch.setattr(Client, "publish", publish)
+    nc = await connect()
+    await nc.subscribe("defaults", cb=inbox.callback)
+    spans.start()
+    await nc.publish("defaults", b"{}")
+    message = await inbox.messages.get()
+    assert message.headers == {"env": "prod"}
+    assert b"_otel_trace_headers" in message.data
     NATSInstrumentor().uninstrument()
     monkeypatch.undo()
 

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 from nats.js.client import JetStreamContext
 
-from conftest import Connect, Expected, Inbox, Instrumentation, StartServer
+from conftest import Connect, Expected, Inbox, Instrumentation, StartServer, settle
 
 Expect = Callable[[Any], Expected]
 _CARRIERS = ["payload", "headers", "both", "auto"]
@@ -210,7 +210,7 @@ async def test_the_wire_is_the_same_for_a_subscriber_of_everything(
         await observer.subscribe("$JS.API.>", cb=observe)
         await observer.subscribe("wire.>", cb=observe)
         await observer.subscribe("$KV.>", cb=observe)
-        await observer.flush()
+        await settle(observer)
         await run(await connect(url))
         await observer.drain()
         return seen

@@ -85,6 +85,23 @@ async def test_a_message_that_grew_too_large_for_its_stream_is_sent_as_it_was(
     assert error.value.err_code == 10054
 
 
+async def test_small_messages_of_such_a_subject_keep_their_context(
+    connect: Connect, instrumentation: Instrumentation
+) -> None:
+    """They grow up to the size that was accepted; one refused for itself teaches nothing."""
+    instrumentation.start(payload_field="f")
+    js = (await connect()).jetstream()
+    await js.add_stream(name="MIXED", subjects=["mixed"], max_msg_size=150)
+    with pytest.raises(APIError):
+        await js.publish("mixed", b'{"a":"%b"}' % (b"x" * 200))
+    for size, has_context in ((10, True), (120, False), (10, True), (30, True), (60, False)):
+        ack = await js.publish("mixed", b'{"a":"%b"}' % (b"x" * size))
+        stored = await js.get_msg("MIXED", ack.seq)
+        assert stored.data is not None
+        assert (b'"f"' in stored.data) is has_context, size
+    assert len(instrumentation.spans()) == 8
+
+
 async def test_a_message_too_large_by_itself_is_refused_once(
     connect: Connect, spans: Instrumentation
 ) -> None:

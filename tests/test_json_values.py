@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from codec import ALL_ESCAPED, BACKENDS, ESCAPED, K
 from opentelemetry_instrumentation_nats_payload import _json_stdlib
-from opentelemetry_instrumentation_nats_payload._json import decode_carrier, value_end
 from oracle import FIELD, last_value
-from strategies import PROPERTY, any_objects, value_literals
+from strategies import PROPERTY, any_objects
 
 
 def _values(payload: bytes, name: str = FIELD) -> list[bytes | None]:
@@ -68,49 +67,3 @@ def test_the_standard_library_reads_what_only_python_writes() -> None:
     reader = _json_stdlib.ValueReader("a")
     assert reader.read(b'{"a":NaN,"b":[-Infinity]}') == b"NaN"
     assert reader.read(rb'{"\ud800":"\udc00","a":"\ud800"}') == rb'"\ud800"'
-
-
-_ENDS: dict[str, tuple[bytes, bytes, int | None]] = {
-    "object": (b'{"a":', b'{"b":"}"}', 9),
-    "empty object": (b"", b"{}", 2),
-    "spaced": (b" ", b'{ "a" : "b" }', 13),
-    "nested": (b"[", b'{"a":[{"b":{}}]}', 16),
-    "null": (b'{"a":', b"null", 4),
-    "non-ASCII": ("é".encode(), '{"é":"𝄞"}'.encode(), len('{"é":"𝄞"}'.encode())),
-    "a carrier of 8192 bytes": (b"", b'{"a":"' + b"x" * 8184 + b'"}', 8192),
-    "the same in two-byte letters": (b"x", b'{"a":"' + "é".encode() * 4092 + b'"}', 8192),
-    "number": (b"", b"1", None),
-    "string": (b"", b'"{}"', None),
-    "array": (b"", b"[{}]", None),
-    "true": (b"", b"true", None),
-    "far too large": (b"", b'{"a":"' + b"x" * 10_000 + b'"}', None),
-    "far too deep": (b"", b'{"a":' * 1600 + b"1" + b"}" * 1600, None),
-}
-
-
-@pytest.mark.parametrize(("before", "value", "length"), _ENDS.values(), ids=_ENDS)
-def test_a_value_ends_where_it_ends(before: bytes, value: bytes, length: int | None) -> None:
-    """Or nowhere, where it cannot be a carrier; whatever follows it."""
-    for after in (b"", b"}", b',"b":1}', b' \n,"\xc3', b"," + "é".encode() * 9000):
-        end = value_end(before + value + after, len(before))
-        assert end == (None if length is None else len(before) + length)
-
-
-def test_a_value_of_one_byte_too_many_ends_or_is_no_carrier() -> None:
-    """Around the window that it is decoded in, also within a letter of several bytes."""
-    for size in range(8180, 8205):
-        for letter in (b"x", "é".encode(), "𝄞".encode()):
-            value = b'{"a":"' + b"y" * (size % len(letter)) + letter * (size // len(letter)) + b'"}'
-            end = value_end(value + b"," + letter * 5000, 0)
-            assert end in (None, len(value))
-            assert (end is not None) or decode_carrier(value) is None
-            assert (end is not None) or len(value) > 8192
-
-
-@PROPERTY
-@given(value_literals.map(str.encode), st.binary(max_size=5))
-def test_any_value_that_is_a_carrier_has_an_end(value: bytes, before: bytes) -> None:
-    """The end of the value itself, or None where it is no carrier."""
-    end = value_end(before + value + b',"x":{}}', len(before))
-    assert end in (None, len(before) + len(value))
-    assert end is not None or decode_carrier(value) is None

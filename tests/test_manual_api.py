@@ -164,10 +164,15 @@ def test_the_block_runs_whatever_happens_to_its_span(broken: str) -> None:
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     tracer: Any = None if broken == "tracer" else provider.get_tracer("test")
     attributes: Any = [("a", 1)] if broken == "attributes" else None
-    ran = False
-    with NATSTracePropagator.create_span_from_message(tracer, {}, "store", attributes=attributes):
-        ran = True
-    assert ran
+    outer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+    message: dict[str, Any] | None = None
+    with outer.start_as_current_span("work"):
+        with NATSTracePropagator.create_span_from_message(
+            tracer, {}, "store", attributes=attributes
+        ):
+            message = NATSTracePropagator.inject_context({})
+    assert message
+    assert "traceparent" in message["_otel_trace_headers"]
 
 
 def test_remove_trace_headers_takes_the_field_out_in_place() -> None:

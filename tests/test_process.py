@@ -13,7 +13,7 @@ from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from conftest import Connect, Expected, Inbox, Instrumentation
+from conftest import Connect, Expected, Inbox, Instrumentation, settle
 from spans import attributes, traceparent
 
 Expect = Callable[[Any], Expected]
@@ -29,7 +29,7 @@ async def test_process_continues_the_trace_of_the_publish(
     """One trace from publish to callback: the publish span is parent of, and linked to, process."""
     publisher, subscriber = await connect(), await connect()
     await subscriber.subscribe("proc.one", cb=inbox.callback)
-    await subscriber.flush()
+    await settle(subscriber)
     await publisher.publish("proc.one", b'{"a":1}')
     await inbox.data()
     assert spans.spans() == [

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from nats.aio.msg import Msg
 
-from conftest import Connect, Expected, Inbox, Instrumentation
+from conftest import Connect, Expected, Inbox, Instrumentation, settle
 from opentelemetry_instrumentation_nats_payload import _client
+from opentelemetry_instrumentation_nats_payload._reply import Replies
 from spans import field, traceparent
 
 Expect = Callable[[Any], Expected]
@@ -120,13 +121,47 @@ async def test_a_custom_inbox_prefix_is_known(
 
     worker = asyncio.create_task(work()) if how == "worker" else None
     await responder.subscribe("svc.prefix", cb=inbox.callback if worker else respond)
-    await responder.flush()
+    await settle(responder)
     reply = await requester.request("svc.prefix", b"{}", timeout=5)
     assert reply.data == b'{"r":1}'
     if worker:
         await worker
     await responder.flush()
     assert "respond" in _names(spans)
+
+
+@pytest.mark.parametrize("reply", ["trading.execution_confirmations", "orders.done"])
+async def test_a_subject_is_no_inbox_for_having_been_a_reply_once(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, reply: str
+) -> None:
+    """What has no unique token stays an ordinary subject outside of the callback."""
+    nc = await connect()
+    requests = Inbox()
+    await nc.subscribe("svc.once", cb=requests.callback)
+    await nc.subscribe(reply, cb=inbox.callback)
+    await nc.publish("svc.once", b"{}", reply=reply)
+    await requests.data()
+    await nc.publish(reply, b"{}")
+    assert b"_otel_trace_headers" in await inbox.data()
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_unique"),
+    [
+        ("my.box.0Fr5cJvCbaWkzTVVkVbyHP", True),
+        ("my.box.0Fr5cJvCbaWkzTVVkVbyHP.gyQXZGBo", True),
+        ("my.box.550e8400-e29b-41d4-a716-446655440000", True),
+        ("trading.execution_confirmations", False),
+        ("trading.averylongbutordinarytokenofwords", False),
+        ("_INBOX.0Fr5cJvCbaWkzTVVkVbyHP", False),
+        ("$JS.ACK.0Fr5cJvCbaWkzTVVkVbyHP", False),
+    ],
+)
+def test_an_inbox_of_another_prefix_has_a_unique_token(subject: str, is_unique: bool) -> None:
+    """A NUID or a UUID; known prefixes need not be remembered."""
+    replies = Replies()
+    replies.add(subject)
+    assert (subject in replies) is is_unique
 
 
 async def test_a_reply_survives_an_insight_that_fails(

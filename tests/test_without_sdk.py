@@ -88,6 +88,16 @@ async def test_the_field_stays_as_it_came(connect: Connect, inbox: Inbox) -> Non
     assert await inbox.data() == payload
 
 
+@pytest.mark.usefixtures("no_sdk")
+async def test_jetstream_publishes_the_bytes_of_the_application(connect: Connect) -> None:
+    """There is nothing to pass on, so that a field written by hand keeps its spelling."""
+    payload = b'{"a":1, "_otel_trace_headers": {"traceparent": "%b"}}' % _TRACEPARENT
+    js = (await connect()).jetstream()
+    await js.add_stream(name="NOSDK", subjects=["nosdk"])
+    ack = await js.publish("nosdk", payload)
+    assert (await js.get_msg("NOSDK", ack.seq)).data == payload
+
+
 async def test_strip_strips_without_an_sdk(
     connect: Connect, inbox: Inbox, instrumentation: Instrumentation
 ) -> None:

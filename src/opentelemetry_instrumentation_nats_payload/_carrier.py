@@ -12,7 +12,7 @@ from opentelemetry.propagators.textmap import DefaultGetter, Getter, Setter, Tex
 from opentelemetry.trace import SpanContext
 
 from ._guard import guarded
-from ._headers import header_getter, wire_size, with_carrier
+from ._headers import header_getter, is_plain, wire_size, with_carrier
 from ._json import MAX_CARRIER_ENTRIES, encode_carrier
 from ._message import Outgoing
 from ._payload import Member, Slot
@@ -188,8 +188,9 @@ def send(
     if mode != "headers" or received.member:
         slot = telemetry.field.slot(message.payload, received.member)
     in_headers = mode in ("headers", "both") or (mode == "auto" and slot is None)
+    in_headers = in_headers and headers_supported and is_plain(message.headers)
     old = received.member.carrier if received.member else None
-    for written_slot, with_headers in _targets(slot, in_headers and headers_supported):
+    for written_slot, with_headers in _targets(slot, in_headers):
         for candidate, document in documents(telemetry.propagator, old, carrier):
             headers = message.headers
             if with_headers:

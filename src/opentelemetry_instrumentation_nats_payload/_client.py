@@ -20,8 +20,6 @@ from ._reply import with_reply
 from ._subscription import wrap_callback
 from ._telemetry import Telemetry, end_span
 
-_PARAMETERS = ["self", "subject", "payload", "reply", "headers"]
-
 
 def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     """``Client.publish``, the one way by which messages leave.
@@ -29,7 +27,7 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     A plain function: wrapt's binding costs 0.8 µs a call, a quarter of a publish.
     """
     call = unbound(original)
-    if call is not original or _parameters(original) != _PARAMETERS:
+    if call is not original or _parameters(original) != _parameters(_nats_publish):
         return _wrap_any_publish(original, call, telemetry)
 
     # The very signature of nats-py, so that a wrong call is refused at the call, in its words.
@@ -52,9 +50,16 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     return publish
 
 
-def _parameters(function: Callable[..., Any]) -> list[str]:
-    """The names of its own parameters, and not of what functools.wraps says it wraps."""
-    return list(inspect.signature(function, follow_wrapped=False).parameters)
+async def _nats_publish(
+    self: Any, subject: Any, payload: Any = b"", reply: Any = "", headers: Any = None
+) -> None:
+    """The signature of every ``Client.publish`` until nats-py 2.16, the last one that is known."""
+
+
+def _parameters(function: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
+    """Its own parameters, and not those of what functools.wraps says it wraps."""
+    parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+    return [(p.name, p.kind, p.default) for p in parameters]
 
 
 def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Telemetry) -> Any:
@@ -73,7 +78,7 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
 
 
 def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outgoing | None:
-    given = {**dict(zip(_PARAMETERS[1:], args, strict=False)), **kwargs}
+    given = {**dict(zip(Outgoing._fields, args, strict=False)), **kwargs}
     if not isinstance(given.get("subject"), str):
         return None
     return Outgoing(

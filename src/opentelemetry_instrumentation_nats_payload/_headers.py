@@ -30,6 +30,11 @@ class HeaderGetter(Getter[Mapping[str, str]]):
 header_getter = HeaderGetter()
 
 
+def is_plain(headers: object) -> bool:
+    """Whether ``headers`` can be copied: another mapping of the application's may repeat names."""
+    return headers is None or isinstance(headers, dict)
+
+
 def with_carrier(
     headers: Mapping[str, str] | None, carrier: Mapping[str, str], replaced: Iterable[str]
 ) -> dict[str, str]:

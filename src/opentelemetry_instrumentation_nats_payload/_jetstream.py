@@ -7,10 +7,9 @@ from functools import wraps
 from typing import Any
 
 import wrapt
-from opentelemetry import context as context_api
 
 from ._connection import connection_of
-from ._growth import Growth, with_growth
+from ._growth import Growth, as_it_was, growth
 from ._guard import guarded
 from ._patching import unbound
 from ._telemetry import Telemetry
@@ -72,7 +71,8 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     """``JetStreamContext.publish``: a message that only grew too large through us is sent again.
 
     A stream may have a ``max_msg_size`` of its own, which no client can know. What it refuses
-    (error 10054) it has not stored, and the subject's messages go as they are from then on.
+    (error 10054) it has not stored. From then on the subject's messages only grow up to the size
+    that was accepted.
     """
     call = unbound(original)
 
@@ -80,17 +80,20 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not telemetry.is_active:
             return await call(self, *args, **kwargs)
-        growth = Growth()
-        token = context_api.attach(with_growth(growth))
+        grown = Growth()
+        token = growth.set(grown)
         try:
             return await call(self, *args, **kwargs)
         except Exception as error:
-            if not growth.happened or getattr(error, "err_code", None) != _TOO_LARGE:
+            if grown.original_size is None or getattr(error, "err_code", None) != _TOO_LARGE:
                 raise
         finally:
-            context_api.detach(token)
-        telemetry.unextended.add(args[0] if args else kwargs["subject"])
-        return await call(self, *args, **kwargs)
+            growth.reset(token)
+        subject = args[0] if args else kwargs["subject"]
+        with as_it_was():
+            result = await call(self, *args, **kwargs)
+        telemetry.size_limits.learn(subject, grown.original_size)
+        return result
 
     return publish
 

@@ -6,7 +6,6 @@ on a large message. Both give the same verdict.
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TypeGuard, cast
 
@@ -21,9 +20,6 @@ WHITESPACE = b" \t\n\r"
 MAX_CARRIER_ENTRIES = 16
 MAX_CARRIER_SIZE = 8192
 """Bytes of a carrier's JSON. Larger ones are never written, and ignored when read."""
-
-_MAX_SPACED_SIZE = MAX_CARRIER_SIZE + 1
-_object = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 ValueReader = _backend.ValueReader
@@ -90,17 +86,3 @@ def encode_carrier(carrier: dict[str, str]) -> bytes | None:
         return None
     document = _backend.encode_strings(carrier)
     return document if len(document) <= MAX_CARRIER_SIZE else None
-
-
-def value_end(document: bytes, start: int) -> int | None:
-    """Where the value that begins at ``start`` ends, None where it cannot be a carrier."""
-    if document.startswith(b"null", start):
-        return start + len(b"null")
-    if not document.startswith(b"{", start):
-        return None
-    window = document[start : start + _MAX_SPACED_SIZE].decode("utf-8", "surrogateescape")
-    try:
-        end = _object.raw_decode(window)[1]
-    except (RecursionError, ValueError):
-        return None
-    return start + len(window[:end].encode("utf-8", "surrogateescape"))

@@ -10,9 +10,13 @@ import msgspec
 _skip = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_strings = msgspec.json.Decoder(dict[str, str]).decode
 # What only Python's json accepts, and strict JSON of the same length: a value in the place of a
-# value, still text inside a string, and no hexadecimal digits that could complete an escape.
+# value, still text inside a string, and no hexadecimal digits that could complete an escape. The
+# token comes first in the pattern, because a search for a literal is ten times as fast.
 _EXTENSIONS = [
-    (re.compile(rb"(?<![^\[:, \t\n\r])%b(?![^\],} \t\n\r])" % token), replacement)
+    (
+        re.compile(rb"%b(?<![^\[:, \t\n\r]%b)(?![^\],} \t\n\r])" % (token, token)),
+        replacement,
+    )
     for token, replacement in (
         (b"NaN", b"[ ]"),
         (b"Infinity", b"[      ]"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ._headers import wire_size
+
 
 class Outgoing(NamedTuple):
     """The arguments of ``Client.publish``."""
@@ -12,3 +14,7 @@ class Outgoing(NamedTuple):
     payload: bytes
     reply: str
     headers: dict[str, str] | None
+
+    def size(self) -> int:
+        """Bytes of headers and payload, as servers and streams count them."""
+        return len(self.payload) + wire_size(self.headers)

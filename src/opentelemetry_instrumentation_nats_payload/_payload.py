@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ._json import MAX_CARRIER_SIZE, ValueReader, as_object, decode_carrier, value_end
+from ._json import MAX_CARRIER_SIZE, ValueReader, as_object, decode_carrier
 
 _GAP = rb"[ \t\n\r]*"
 _EMPTY_OBJECT = re.compile(rb"%b\{%b\}" % (_GAP, _GAP))
@@ -143,14 +143,12 @@ class PayloadField:
 
         What :meth:`slot` spliced in comes out to the byte. What is no carrier stays.
         """
-        if payload.find(self._key) == member.start and not self._may_be_escaped(payload):
-            return _without(payload, member)
-        document = as_object(payload) or payload
-        keys = self._top_level_keys(document)
-        for start, value_start in reversed(keys[-_MAX_DUPLICATES:]):
-            end = value_end(document, value_start)
-            if end is not None:
-                payload = _without(payload, _member(payload, start, value_start, end))
+        found: Member | None = member
+        for _ in range(_MAX_DUPLICATES):
+            if found is None or found.carrier is None:
+                break
+            payload = _without(payload, found)
+            found = self.find(payload)
         return payload
 
 
@@ -160,9 +158,7 @@ def _member(payload: bytes, start: int, value_start: int, end: int) -> Member:
 
 def _without(payload: bytes, member: Member) -> bytes:
     """``payload`` without ``member`` and one of the commas beside it."""
-    start, _, end, carrier = member
-    if carrier is None:
-        return payload
+    start, _, end, _ = member
     before = payload.rfind(b",", 0, start)
     comma = _PRECEDING_COMMA.match(payload, before, start) if before >= 0 else None
     if comma is not None:

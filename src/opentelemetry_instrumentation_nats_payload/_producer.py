@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
 from ._connection import Connection, connection_of
-from ._growth import tell_growth
+from ._growth import growth
 from ._guard import guarded, logger
 from ._message import Outgoing
 from ._reply import is_reply
@@ -101,10 +101,8 @@ def _start_message(
         _call_publish_hook(telemetry, span, message)
         context = trace.set_span_in_context(span, context)
     sent = None
-    if received is not None and chosen is None and message.subject not in telemetry.unextended:
+    if received is not None and chosen is None:
         sent = _write(telemetry, client, message, received, context)
-    if sent is not None:
-        tell_growth(context)
     _log(message.subject, embedded, chosen, sent, context)
     if span is None and sent is None:
         return None
@@ -193,14 +191,22 @@ def _write(
 ) -> Outgoing | None:
     connection = connection_of(client)
     subject, payload, reply, headers = message
-    return send(
+
+    def fits(size: int) -> bool:
+        return connection.fits(client, size) and telemetry.size_limits.allow(subject, size)
+
+    sent = send(
         telemetry,
         Outgoing(subject, bytes(payload), reply, headers),
         received,
         context,
-        lambda size: connection.fits(client, size),
+        fits,
         headers_supported=connection.supports_headers,
     )
+    grown = growth.get()
+    if grown is not None and sent is not None:
+        grown.tell(message.size(), sent.size())
+    return sent
 
 
 def _call_publish_hook(telemetry: Telemetry, span: Span, message: Outgoing) -> None:

@@ -6,14 +6,18 @@ subject, or an inbox prefix of its own, that the responder can only know from th
 
 from __future__ import annotations
 
+import re
+
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 
 from ._subjects import INBOX_PREFIXES, RecentSubjects
 
 _REPLY_KEY = context_api.create_key("nats-reply")
-# nats-py's inboxes end in a NUID of 22 characters, or in one and four more.
-_MIN_UNIQUE_SIZE = 20
+# A token that is a NUID, as NATS clients put one into every inbox, or a UUID.
+_UNIQUE = re.compile(
+    r"(?:^|\.)(?:(?=[^.]*[0-9A-Z])[0-9A-Za-z]{22,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:\.|$)"
+)
 
 
 class Replies(RecentSubjects):
@@ -24,7 +28,7 @@ class Replies(RecentSubjects):
 
     def add(self, subject: str) -> None:
         """Remember ``subject`` if it is one of a kind."""
-        if len(subject.rpartition(".")[2]) >= _MIN_UNIQUE_SIZE and _is_unknown(subject):
+        if _is_unknown(subject) and _UNIQUE.search(subject):
             super().add(subject)
 
 

@@ -23,10 +23,11 @@ from opentelemetry.trace import (
 
 from . import _semconv
 from ._config import Settings, resolve
+from ._growth import SizeLimits
 from ._guard import guarded
 from ._payload import PayloadField
 from ._reply import Replies
-from ._subjects import RecentSubjects, SubjectRules
+from ._subjects import SubjectRules
 from .version import __version__
 
 
@@ -84,7 +85,7 @@ class Telemetry:
         self.field = PayloadField(settings.payload_field)
         self.aliases = [PayloadField(name) for name in settings.payload_field_aliases]
         self.replies = Replies()
-        self.unextended = RecentSubjects()
+        self.size_limits = SizeLimits()
         self.publish_hook = publish_hook
         self.process_hook = process_hook
         self._propagator = propagator

@@ -54,7 +54,10 @@ class NATSTracePropagator:
         Without a context in the message, the span belongs to the current one. An exception of
         the block is recorded and raised on.
         """
-        span = _start_span(tracer, message_dict, span_name, span_kind, attributes) or INVALID_SPAN
+        span = _start_span(tracer, message_dict, span_name, span_kind, attributes)
+        if span is None:
+            yield INVALID_SPAN
+            return
         with use_span(span, record_exception=False, set_status_on_exception=False):
             try:
                 yield span
