@@ -122,7 +122,7 @@ async def _finish(
 def wrap_connect(original: Any, telemetry: Telemetry, patches: PatchTable) -> Any:
     """``Client.connect``: by then every instrumentation is loaded, and a second one is seen."""
 
-    def connect(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+    def connect(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
         if telemetry.is_active:
             patches.check()
         return wrapped(*args, **kwargs)

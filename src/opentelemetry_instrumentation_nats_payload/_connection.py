@@ -77,9 +77,12 @@ class Connection:
         return None if prefix is None else prefix + ">"
 
     def add_api_prefix(self, prefix: str) -> None:
-        """Remember the prefix of a JetStream API, such as ``acme.js`` over an account import."""
+        """Remember the prefix of a JetStream API, such as ``acme.js`` over an account import.
+
+        Those that start with ``$`` are known by that.
+        """
         start = prefix + "."
-        if not prefix.startswith("$") and start not in self.api_prefixes:
+        if start not in self.api_prefixes:
             self.api_prefixes = (*self.api_prefixes, start)
 
     def is_api_request(self, subject: str) -> bool:
@@ -121,7 +124,7 @@ def discount(client: Any, message: Outgoing, sent: Outgoing) -> None:
     without us.
     """
     added = _command_size(sent) - _command_size(message)
-    if not client.is_connected and client._pending_data_size > added:
+    if client._pending_data_size > added:
         client._pending_data_size -= added
 
 

@@ -13,7 +13,7 @@ from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Tracer
 
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Received, documents, inject, receive
-from ._connection import connection_of
+from ._connection import Connection, connection_of
 from ._guard import guarded, logger
 from ._handoff import remember
 from ._payload import Member
@@ -54,7 +54,9 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     received = _receive(telemetry, message)
     context = _context(telemetry, received, message.reply)
     tracer = None if destination.handling is Handling.PROPAGATE else telemetry.tracer()
-    span = tracer and _start_span(telemetry, tracer, subscriber, destination, message, received)
+    span = tracer and _start_span(
+        telemetry, tracer, subscriber, connection, destination, message, received
+    )
     if span is not None:
         context = trace.set_span_in_context(span, context)
     _hand_over(telemetry, message, received, context if span is not None else None)
@@ -86,13 +88,14 @@ def _start_span(
     telemetry: Telemetry,
     tracer: Tracer,
     subscriber: Subscriber,
+    connection: Connection,
     destination: Destination,
     message: Any,
     received: Received | None,
 ) -> Span:
     template = destination.template or _subscribed_template(subscriber)
     attributes = {
-        **connection_of(subscriber.client).attributes,
+        **connection.attributes,
         _semconv.MESSAGING_OPERATION_NAME: _semconv.OPERATION_PROCESS,
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_PROCESS,
         _semconv.MESSAGING_DESTINATION_NAME: message.subject,

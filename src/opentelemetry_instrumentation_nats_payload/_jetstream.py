@@ -9,7 +9,7 @@ from typing import Any
 import wrapt
 
 from ._connection import connection_of
-from ._growth import Growth, as_it_was, growth
+from ._growth import Growth, growth
 from ._guard import guarded
 from ._patching import unbound
 from ._telemetry import Telemetry
@@ -76,23 +76,26 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     """
     call = unbound(original)
 
+    async def attempt(grown: Growth, *args: Any, **kwargs: Any) -> Any:
+        token = growth.set(grown)
+        try:
+            return await call(*args, **kwargs)
+        finally:
+            growth.reset(token)
+
     @wraps(original)
     async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not telemetry.is_active:
             return await call(self, *args, **kwargs)
         grown = Growth()
-        token = growth.set(grown)
         try:
-            return await call(self, *args, **kwargs)
+            return await attempt(grown, self, *args, **kwargs)
         except Exception as error:
             if grown.original_size is None or getattr(error, "err_code", None) != _TOO_LARGE:
                 raise
-        finally:
-            growth.reset(token)
+        result = await attempt(Growth(is_allowed=False), self, *args, **kwargs)
         subject = args[0] if args else kwargs["subject"]
-        with as_it_was():
-            result = await call(self, *args, **kwargs)
-        telemetry.size_limits.learn(subject, grown.original_size)
+        telemetry.size_limits.remember(subject, grown.original_size)
         return result
 
     return publish

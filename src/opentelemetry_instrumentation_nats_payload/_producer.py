@@ -25,6 +25,13 @@ from ._telemetry import PublishDetails, Telemetry, call_hook, described
 _MESSAGE_ID_HEADER = "Nats-Msg-Id"
 
 
+class Sender(NamedTuple):
+    """Who publishes."""
+
+    client: Any
+    connection: Connection
+
+
 class Publish(NamedTuple):
     """A publish under way."""
 
@@ -54,7 +61,8 @@ def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publi
         tracer = None
     if tracer is None and not context:
         return None
-    return _start_message(telemetry, tracer, client, destination, message, context)
+    sender = Sender(client, connection)
+    return _start_message(telemetry, tracer, sender, destination, message, context)
 
 
 def _start_reply(
@@ -83,7 +91,7 @@ def _start_reply(
 def _start_message(
     telemetry: Telemetry,
     tracer: Tracer | None,
-    client: Any,
+    sender: Sender,
     destination: Destination,
     message: Outgoing,
     context: Context,
@@ -94,15 +102,13 @@ def _start_message(
     if embedded and not trace.get_current_span(context).get_span_context().is_valid:
         # Handed to a thread or a queue, and published from there: it stays in its trace.
         context = Context({**context, **embedded.context})
-    span = tracer and _start_span(
-        tracer, connection_of(client), destination, message, context, chosen
-    )
+    span = tracer and _start_span(tracer, sender, destination, message, context, chosen)
     if span is not None:
         _call_publish_hook(telemetry, span, message)
         context = trace.set_span_in_context(span, context)
     sent = None
     if received is not None and chosen is None:
-        sent = _write(telemetry, client, message, received, context)
+        sent = _write(telemetry, sender, message, received, context)
     _log(message.subject, embedded, chosen, sent, context)
     if span is None and sent is None:
         return None
@@ -145,13 +151,13 @@ def _chosen_context(embedded: Embedded | None, context: Context) -> SpanContext 
 @guarded(None)
 def _start_span(
     tracer: Tracer,
-    connection: Connection,
+    sender: Sender,
     destination: Destination,
     message: Outgoing,
     context: Context,
     chosen: SpanContext | None,
 ) -> Span:
-    attributes = _attributes(connection, _semconv.OPERATION_PUBLISH, message)
+    attributes = _attributes(sender.connection, _semconv.OPERATION_PUBLISH, message)
     if destination.template is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = destination.template
     return tracer.start_span(
@@ -187,9 +193,12 @@ def message_id_of(headers: Mapping[str, str] | None) -> str | None:
 
 @guarded(None)
 def _write(
-    telemetry: Telemetry, client: Any, message: Outgoing, received: Received, context: Context
+    telemetry: Telemetry, sender: Sender, message: Outgoing, received: Received, context: Context
 ) -> Outgoing | None:
-    connection = connection_of(client)
+    grown = growth.get()
+    if grown is not None and not grown.is_allowed:
+        return None
+    client, connection = sender
     subject, payload, reply, headers = message
 
     def fits(size: int) -> bool:
@@ -203,7 +212,6 @@ def _write(
         fits,
         headers_supported=connection.supports_headers,
     )
-    grown = growth.get()
     if grown is not None and sent is not None:
         grown.tell(message.size(), sent.size())
     return sent

@@ -20,7 +20,7 @@ _UNIQUE = re.compile(
 )
 
 
-class Replies(RecentSubjects):
+class Replies(RecentSubjects[None]):
     """Inboxes with a prefix of their own, seen on messages.
 
     A worker behind a queue answers outside of the callback.
@@ -29,7 +29,7 @@ class Replies(RecentSubjects):
     def add(self, subject: str) -> None:
         """Remember ``subject`` if it is one of a kind."""
         if _is_unknown(subject) and _UNIQUE.search(subject):
-            super().add(subject)
+            self.remember(subject, None)
 
 
 def is_reply(

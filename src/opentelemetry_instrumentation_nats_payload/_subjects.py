@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 INBOX_PREFIXES = ("_INBOX.", "_R_.", "_GR_.")
 """Inboxes of nats-py, and what nats-server makes of them across accounts and gateways."""
 
 _CACHED_SUBJECTS = 4096
+
+_Value = TypeVar("_Value")
 
 
 class Handling(Enum):
@@ -106,17 +108,11 @@ class SubjectRules:
         return next((name for name, matches in self._templates if matches(subject)), None)
 
 
-class RecentSubjects:
-    """A set of subjects; when it is full, the oldest is forgotten."""
+class RecentSubjects(dict[str, _Value]):
+    """A dict by subject; when it is full, the oldest is forgotten."""
 
-    def __init__(self) -> None:
-        self._subjects: dict[str, None] = {}
-
-    def add(self, subject: str) -> None:
-        """Remember ``subject``."""
-        self._subjects[subject] = None
-        if len(self._subjects) > _CACHED_SUBJECTS:
-            del self._subjects[next(iter(self._subjects))]
-
-    def __contains__(self, subject: str) -> bool:
-        return subject in self._subjects
+    def remember(self, subject: str, value: _Value) -> None:
+        """Set the value of ``subject``."""
+        self[subject] = value
+        if len(self) > _CACHED_SUBJECTS:
+            self.pop(next(iter(self)), None)
