@@ -25,6 +25,8 @@ from spans import Attributes, Recorded, SequentialIds, attributes, recorded
 
 Connect = Callable[..., Awaitable[Client]]
 StartServer = Callable[..., str]
+Expect = Callable[[Client], "Expected"]
+CARRIERS = ["payload", "headers", "both", "auto"]
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +101,10 @@ class Instrumentation:
         found = [recorded(span) for span in self._exporter.get_finished_spans()]
         return sorted(found, key=lambda span: span.span)
 
+    def names(self) -> list[str]:
+        """The names of what was exported, in the same order."""
+        return [span.name for span in self.spans()]
+
 
 @pytest.fixture
 def instrumentation() -> Iterator[Instrumentation]:
@@ -165,7 +171,7 @@ class Expected:
 
 
 @pytest.fixture
-def expected(server: str) -> Callable[[Client], Expected]:
+def expected(server: str) -> Expect:
     """Makes the expected spans of a client of the shared server."""
     return lambda client: Expected(client, server)
 

@@ -15,10 +15,8 @@ from nats.aio.msg import Msg
 from opentelemetry import baggage, context, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from conftest import Connect, Expected, Inbox, Instrumentation
+from conftest import Connect, Expect, Inbox, Instrumentation
 from spans import attributes
-
-Expect = Callable[[Any], Expected]
 
 
 async def test_an_error_of_the_callback_is_recorded_and_reaches_error_cb(

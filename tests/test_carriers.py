@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.propagators.textmap import default_setter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from conftest import Connect, Inbox, Instrumentation, StartServer
+from conftest import CARRIERS, Connect, Inbox, Instrumentation, StartServer
 from spans import field, traceparent
 
 _OBJECT, _ARRAY = b'{"a":1}', b"[1]"
@@ -49,7 +49,7 @@ async def test_each_carrier_writes_where_it_says(
     assert (message.data, message.headers) == (data, headers)
 
 
-@pytest.mark.parametrize("carrier", ["payload", "headers", "both", "auto"])
+@pytest.mark.parametrize("carrier", CARRIERS)
 @pytest.mark.parametrize("payload", [_OBJECT, _ARRAY])
 async def test_the_trace_continues_with_each_carrier(
     connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str, payload: bytes
@@ -65,7 +65,7 @@ async def test_the_trace_continues_with_each_carrier(
     assert (process.trace, process.parent) == ((2, None) if lost else (1, 1))
 
 
-@pytest.mark.parametrize("carrier", ["payload", "headers", "both", "auto"])
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_the_caller_s_headers_are_never_changed(
     connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str
 ) -> None:

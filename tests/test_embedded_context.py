@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from conftest import Connect, Expected, Inbox, Instrumentation
+from conftest import Connect, Expect, Inbox, Instrumentation
 from spans import traceparent
-
-Expect = Callable[[Any], Expected]
 
 
 def _payload(trace_id: int, span_id: int, name: str = "_otel_trace_headers") -> bytes:

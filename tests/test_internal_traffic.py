@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,10 +11,14 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 from nats.js.client import JetStreamContext
 
-from conftest import Connect, Expected, Inbox, Instrumentation, StartServer, settle
-
-Expect = Callable[[Any], Expected]
-_CARRIERS = ["payload", "headers", "both", "auto"]
+from conftest import (
+    CARRIERS,
+    Connect,
+    Inbox,
+    Instrumentation,
+    StartServer,
+    settle,
+)
 
 _ACCOUNTS = """
 accounts {
@@ -40,11 +43,7 @@ accounts {
 """
 
 
-def _names(instrumentation: Instrumentation) -> list[str]:
-    return [span.name for span in instrumentation.spans()]
-
-
-@pytest.mark.parametrize("carrier", _CARRIERS)
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_jetstream_works_and_only_the_messages_are_traced(
     connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str
 ) -> None:
@@ -68,10 +67,10 @@ async def test_jetstream_works_and_only_the_messages_are_traced(
     assert json.loads(stored.data)["a"] == 1
     await push.unsubscribe()
     await js.delete_stream(stream)
-    assert _names(instrumentation) == [f"publish {subject}", f"process {subject}"]
+    assert instrumentation.names() == [f"publish {subject}", f"process {subject}"]
 
 
-@pytest.mark.parametrize("carrier", _CARRIERS)
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_key_value_stores_exactly_what_is_put(
     connect: Connect, instrumentation: Instrumentation, carrier: str
 ) -> None:
@@ -88,10 +87,10 @@ async def test_key_value_stores_exactly_what_is_put(
         assert entry.value == (await kv.get("key")).value == b'{"v":2}'
         await kv.delete("key")
         await watcher.stop()
-    assert _names(instrumentation) == ["work"]
+    assert instrumentation.names() == ["work"]
 
 
-@pytest.mark.parametrize("carrier", _CARRIERS)
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_the_object_store_gives_back_what_was_put(
     connect: Connect, instrumentation: Instrumentation, carrier: str
 ) -> None:
@@ -104,10 +103,10 @@ async def test_the_object_store_gives_back_what_was_put(
     with instrumentation.tracer.start_as_current_span("work"):
         await store.put("name", b'{"v":1}')
         assert (await store.get("name")).data == b'{"v":1}'
-    assert _names(instrumentation) == ["work"]
+    assert instrumentation.names() == ["work"]
 
 
-@pytest.mark.parametrize("carrier", _CARRIERS)
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_an_api_under_a_prefix_of_its_own_is_known(
     connect: Connect, start_server: StartServer, instrumentation: Instrumentation, carrier: str
 ) -> None:
@@ -122,7 +121,7 @@ async def test_an_api_under_a_prefix_of_its_own_is_known(
         info = await js.add_consumer("ORDERS", ConsumerConfig(durable_name="late"))
         assert info.name == "late"
         assert (await js.stream_info("ORDERS")).config.name == "ORDERS"
-    assert _names(instrumentation) == ["work"]
+    assert instrumentation.names() == ["work"]
 
 
 @pytest.mark.parametrize("call", ["pull", "manage", "get"])
@@ -146,7 +145,7 @@ async def test_an_api_prefix_older_than_the_instrumentation_is_known(
             assert info.name == "late"
         else:
             assert (await js.get_msg("ORDERS", 1)).data == b'{"a":1}'
-    assert _names(instrumentation) == ["work"]
+    assert instrumentation.names() == ["work"]
 
 
 async def test_a_domain_is_known(
@@ -158,7 +157,7 @@ async def test_a_domain_is_known(
     context = nc.jetstream(domain="hub")
     with pytest.raises(Exception, match=r"(?i)no ?responders|unavailable|503"):
         await context.account_info()
-    assert _names(instrumentation) == []
+    assert instrumentation.names() == []
 
 
 async def test_acknowledgements_are_not_traced(
@@ -170,7 +169,7 @@ async def test_acknowledgements_are_not_traced(
     await js.add_stream(name="ACKS", subjects=["acks"])
     for _ in range(3):
         await js.publish("acks", b"{}")
-    names = _names(spans)
+    names = spans.names()
     pull = await js.pull_subscribe("acks", durable="acks")
     first, second, third = await pull.fetch(3)
     with spans.tracer.start_as_current_span("settle"):
@@ -180,7 +179,7 @@ async def test_acknowledgements_are_not_traced(
         await third.term()
     (again,) = await pull.fetch(1)
     assert again.metadata.num_delivered == 2
-    assert _names(spans) == [*names, "settle"]
+    assert spans.names() == [*names, "settle"]
 
 
 async def test_the_wire_is_the_same_for_a_subscriber_of_everything(

@@ -6,12 +6,10 @@ import pytest
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
-from conftest import Connect, Inbox, Instrumentation
-
-_CARRIERS = ["payload", "headers", "both", "auto"]
+from conftest import CARRIERS, Connect, Inbox, Instrumentation
 
 
-@pytest.mark.parametrize("carrier", _CARRIERS)
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_a_publish_and_its_push_delivery_are_one_trace(
     connect: Connect, inbox: Inbox, instrumentation: Instrumentation, carrier: str
 ) -> None:
@@ -65,7 +63,7 @@ async def test_a_filter_subject_names_no_subscription_made_in_its_callback(
     assert names == {"publish lazy.1", "process lazy.*", "publish late.1", "process late.1"}
 
 
-@pytest.mark.parametrize("carrier", _CARRIERS)
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_a_message_that_grew_too_large_for_its_stream_is_sent_as_it_was(
     connect: Connect, instrumentation: Instrumentation, carrier: str
 ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
@@ -13,10 +11,8 @@ from opentelemetry import baggage, context
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from conftest import Connect, Expected, Inbox, Instrumentation, settle
+from conftest import Connect, Expect, Inbox, Instrumentation, settle
 from spans import attributes, traceparent
-
-Expect = Callable[[Any], Expected]
 
 
 def _payload(trace_id: int, span_id: int, name: str = "_otel_trace_headers") -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import nats.errors
@@ -13,11 +12,9 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from conftest import Connect, Expected, Inbox, Instrumentation
+from conftest import Connect, Expect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import PublishDetails
 from spans import attributes, field, traceparent
-
-Expect = Callable[[Any], Expected]
 
 
 async def test_publish_makes_a_producer_span_and_puts_its_context_into_the_payload(

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
 
-from conftest import Connect, Expected, Inbox, Instrumentation, settle
+from conftest import CARRIERS, Connect, Expect, Inbox, Instrumentation, settle
 from opentelemetry_instrumentation_nats_payload import _client
 from opentelemetry_instrumentation_nats_payload._reply import Replies
 from spans import field, traceparent
-
-Expect = Callable[[Any], Expected]
-
-
-_CARRIERS = ["payload", "headers", "both", "auto"]
-
-
-def _names(instrumentation: Instrumentation) -> list[str]:
-    return [span.name for span in instrumentation.spans()]
 
 
 async def test_a_request_and_its_reply(
@@ -59,7 +49,7 @@ async def test_a_callback_on_an_inbox_has_no_span(
     await nc.subscribe("svc.many", cb=service)
     await nc.publish("svc.many", b"{}", reply=own)
     assert await inbox.data() == b'{"r":1}'
-    assert _names(spans) == ["publish svc.many", "process svc.many", "respond"]
+    assert spans.names() == ["publish svc.many", "process svc.many", "respond"]
 
 
 async def test_old_style_requests_work(connect: Connect, spans: Instrumentation) -> None:
@@ -72,7 +62,7 @@ async def test_old_style_requests_work(connect: Connect, spans: Instrumentation)
     await nc.subscribe("svc.old", cb=service)
     reply = await nc.request("svc.old", b"{}", old_style=True)
     assert reply.data == b'{"r":1}'
-    assert _names(spans) == ["publish svc.old", "process svc.old", "respond"]
+    assert spans.names() == ["publish svc.old", "process svc.old", "respond"]
 
 
 @pytest.mark.parametrize("how", ["respond", "publish", "worker"])
@@ -101,7 +91,7 @@ async def test_a_reply_to_any_other_subject_is_known_too(
     assert await inbox.data() == b'{"r":1}'
     if task:
         await task
-    assert "respond" in _names(spans)
+    assert "respond" in spans.names()
 
 
 @pytest.mark.parametrize("how", ["callback", "worker", "another client"])
@@ -127,7 +117,7 @@ async def test_a_custom_inbox_prefix_is_known(
     if worker:
         await worker
     await responder.flush()
-    assert "respond" in _names(spans)
+    assert "respond" in spans.names()
 
 
 @pytest.mark.parametrize("reply", ["trading.execution_confirmations", "orders.done"])
@@ -182,7 +172,7 @@ async def test_a_reply_survives_an_insight_that_fails(
     assert (await nc.request("svc.broken", b"{}")).data == b'{"r":1}'
 
 
-@pytest.mark.parametrize("carrier", _CARRIERS)
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_micro_services_work(
     connect: Connect, instrumentation: Instrumentation, carrier: str
 ) -> None:

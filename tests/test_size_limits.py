@@ -14,7 +14,7 @@ from opentelemetry.propagators.textmap import default_setter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from conftest import Connect, Inbox, Instrumentation, StartServer
+from conftest import CARRIERS, Connect, Inbox, Instrumentation, StartServer
 from nats_server import nats_server
 from spans import traceparent
 
@@ -39,7 +39,7 @@ async def test_a_payload_near_max_payload_is_sent_as_it_is(
     assert nc.is_connected
 
 
-@pytest.mark.parametrize("carrier", ["payload", "headers", "both", "auto"])
+@pytest.mark.parametrize("carrier", CARRIERS)
 async def test_headers_count_towards_max_payload(
     connect: Connect,
     start_server: StartServer,

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from opentelemetry import baggage, context
 
-from conftest import Connect, Expected, Inbox, Instrumentation
+from conftest import Connect, Expect, Inbox, Instrumentation
 from spans import attributes, field
-
-Expect = Callable[[Any], Expected]
 
 
 async def test_baggage_travels_without_a_span_context(
