@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from nats_server import nats_server
+from expected import Expected
+from nats_server import bundled_server, nats_server
+from old_nats_server import OLD, OldServerUnavailableError, old_server
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, _guard
-from spans import Attributes, Recorded, SequentialIds, attributes, recorded
+from spans import Recorded, SequentialIds, recorded
 
 Connect = Callable[..., Awaitable[Client]]
 StartServer = Callable[..., str]
-Expect = Callable[[Client], "Expected"]
+Expect = Callable[[Client], Expected]
 CARRIERS = ["payload", "headers", "both", "auto"]
+# The first test with the old server also fetches it.
+BOTH_SERVERS = pytest.mark.parametrize(
+    "executable",
+    ["bundled", pytest.param(OLD, marks=pytest.mark.timeout(120))],
+    indirect=True,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,21 +46,32 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def executable(request: pytest.FixtureRequest) -> str:
+    """The nats-server of a test: the bundled one, or in turn what BOTH_SERVERS names."""
+    if getattr(request, "param", "bundled") == "bundled":
+        return bundled_server()
+    try:
+        return old_server()
+    except OldServerUnavailableError as error:
+        pytest.skip(f"no nats-server {OLD}, which NATS_SERVER_OLD may name: {error}")
+
+
+@pytest.fixture(scope="session")
+def server(executable: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a nats-server with JetStream that all tests share."""
-    with nats_server(tmp_path_factory.mktemp("nats")) as url:
+    with nats_server(tmp_path_factory.mktemp("nats"), executable=executable) as url:
         yield url
 
 
 @pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[StartServer]:
+def start_server(executable: str, tmp_path: Path) -> Iterator[StartServer]:
     """Starts further servers: ``start_server("max_payload: 1024")`` gives a URL."""
     with ExitStack() as stack:
 
         def start(configuration: str = "") -> str:
             directory = tmp_path / f"nats-{len(list(tmp_path.iterdir()))}"
             directory.mkdir()
-            return stack.enter_context(nats_server(directory, configuration))
+            return stack.enter_context(nats_server(directory, configuration, executable))
 
         yield start
 
@@ -96,10 +114,17 @@ class Instrumentation:
         """Instrument with ``options``; spans go into memory unless options say otherwise."""
         NATSInstrumentor().instrument(**{"tracer_provider": self.provider, **options})
 
+    def finished_spans(self) -> Sequence[ReadableSpan]:
+        """What was exported, with times, in the order in which the spans ended."""
+        return self._exporter.get_finished_spans()
+
+    def finished(self) -> list[Recorded]:
+        """The same as values."""
+        return [recorded(span) for span in self.finished_spans()]
+
     def spans(self) -> list[Recorded]:
         """What was exported, in the order in which the spans started."""
-        found = [recorded(span) for span in self._exporter.get_finished_spans()]
-        return sorted(found, key=lambda span: span.span)
+        return sorted(self.finished(), key=lambda span: span.span)
 
     def names(self) -> list[str]:
         """The names of what was exported, in the same order."""
@@ -121,53 +146,6 @@ def spans(instrumentation: Instrumentation) -> Instrumentation:
     """The instrumentation with default settings, started."""
     instrumentation.start()
     return instrumentation
-
-
-class Expected:
-    """Spans as they should be, of one client."""
-
-    def __init__(self, client: Client, url: str) -> None:
-        address = urlparse(url)
-        self.connection = {
-            "messaging.system": "nats",
-            "server.address": address.hostname,
-            "server.port": address.port,
-            "messaging.client.id": str(client.client_id),
-        }
-
-    def _attributes(self, operation: str, kind: str, subject: str) -> Attributes:
-        return attributes(
-            {
-                **self.connection,
-                "messaging.operation.name": operation,
-                "messaging.operation.type": kind,
-                "messaging.destination.name": subject,
-            }
-        )
-
-    def publish(self, subject: str, trace: int, span: int, parent: int | None = None) -> Recorded:
-        """A publish span."""
-        values = self._attributes("publish", "send", subject)
-        return Recorded(f"publish {subject}", "PRODUCER", values, trace, span, parent)
-
-    def process(self, subject: str, trace: int, span: int, parent: int) -> Recorded:
-        """A process span, whose parent is also linked."""
-        values = self._attributes("process", "process", subject)
-        links = ((trace, parent),)
-        return Recorded(f"process {subject}", "CONSUMER", values, trace, span, parent, links)
-
-    def respond(self, inbox: str, trace: int, span: int, parent: int) -> Recorded:
-        """The span of a reply to an inbox."""
-        values = {
-            **self._attributes("respond", "send", inbox),
-            **attributes(
-                {
-                    "messaging.destination.template": "_INBOX.>",
-                    "messaging.destination.temporary": True,
-                }
-            ),
-        }
-        return Recorded("respond", "CLIENT", values, trace, span, parent)
 
 
 @pytest.fixture

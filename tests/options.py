@@ -21,15 +21,19 @@ DEFAULTS: dict[str, object] = {
     "propagate_only_subjects": (),
     "subject_templates": (),
     "consumer_parent": "message",
+    "continue_received": True,
+    "propagate_replies": False,
+    "settle_spans": False,
 }
 CHOICES = {
     "carrier": ("payload", "headers", "both", "auto"),
     "consumed_field": ("refresh", "keep", "strip"),
     "consumer_parent": ("message", "link"),
 }
+BOOLEANS = ("continue_received", "propagate_replies", "settle_spans")
 PATTERN_LISTS = ("excluded_subjects", "propagate_only_subjects", "subject_templates")
 LISTS = ("payload_field_aliases", *PATTERN_LISTS)
-TEXTS = tuple(name for name in FIELDS if name not in LISTS)
+SCALARS = tuple(name for name in FIELDS if name not in LISTS)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -52,6 +56,8 @@ def accepted(name: str) -> tuple[str, ...]:
     """What a warning about this setting says of the values that it takes."""
     if name in CHOICES:
         return (" | ".join(CHOICES[name]),)
+    if name in BOOLEANS:
+        return ("Accepted: true | false.",)
     if name in PATTERN_LISTS:
         return ("subjects", "*", ">")
     return ("ASCII letters", "digits", "_", "-", ".")

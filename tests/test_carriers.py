@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 from opentelemetry.propagators.textmap import default_setter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from conftest import CARRIERS, Connect, Inbox, Instrumentation, StartServer
+from conftest import CARRIERS, Connect, Inbox, Instrumentation, StartServer, settle
 from spans import field, traceparent
 
 _OBJECT, _ARRAY = b'{"a":1}', b"[1]"
@@ -175,3 +176,29 @@ async def test_odd_headers_cost_the_header_and_not_the_payload(
     message = await inbox.messages.get()
     assert b"_otel_trace_headers" in message.data
     assert message.headers == {"B": "c"}
+
+
+@pytest.mark.parametrize("configuration", ["max_payload: 1024", "no_header_support: true"])
+async def test_received_headers_that_are_passed_on_do_not_cost_the_connection(
+    connect: Connect,
+    start_server: StartServer,
+    instrumentation: Instrumentation,
+    inbox: Inbox,
+    configuration: str,
+) -> None:
+    """What a publisher added to them is left out where the message does not fit with it."""
+    instrumentation.start(carrier="headers")
+    first, second = await connect(), await connect(start_server(configuration))
+    payload = b"x" * 1024
+
+    async def forward(message: Msg) -> None:
+        await second.publish("passed.on", payload, headers=message.headers)
+
+    await second.subscribe("passed.on", cb=inbox.callback)
+    await first.subscribe("pass.on", cb=forward)
+    await settle(first)
+    await settle(second)
+    await first.publish("pass.on", b"[1]")
+    message = await inbox.messages.get()
+    assert (message.data, message.headers) == (payload, None)
+    assert second.is_connected

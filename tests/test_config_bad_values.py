@@ -9,12 +9,13 @@ import pytest
 from opentelemetry_instrumentation_nats_payload._config import complain, resolve
 from opentelemetry_instrumentation_nats_payload._subjects import is_pattern
 from options import (
+    BOOLEANS,
     CHOICES,
     DEFAULTS,
     FIELDS,
     LISTS,
     PATTERN_LISTS,
-    TEXTS,
+    SCALARS,
     VARIABLES,
     accepted,
     assert_warned,
@@ -29,9 +30,15 @@ _BAD_NAMES = (
 _BAD_PATTERNS = ("a..b", "a b", ".", "a.", "foo*", ">.a", "a.>.b", "**")
 # A server would take them, but who writes them means another kind of pattern, or a list.
 _PUNCTUATED = ("a;b", "{a}", "a.{b}", "a}", "*.a;b", "{a")
+# Other spellings of yes and no, among them what str.casefold and int would take.
+_BAD_BOOLEANS = (
+    *("yes", "no", "on", "off", "y", "t", "f", "1", "0", "none", "null", " ", "true false"),
+    *("true,false", "true,", "truee", "not true", "falſe", "ｔｒｕｅ", '"true"', "[true]"),
+)
 _BAD: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(CHOICES, ("sometimes", "payload,headers", "none", "1", " ")),
     "payload_field": _BAD_NAMES,
+    **dict.fromkeys(BOOLEANS, _BAD_BOOLEANS),
 }
 _BAD_ITEMS: dict[str, tuple[str, ...]] = {
     "payload_field_aliases": _BAD_NAMES,
@@ -39,7 +46,7 @@ _BAD_ITEMS: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", SCALARS)
 def test_a_bad_variable_costs_the_setting_alone(
     caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
@@ -51,13 +58,15 @@ def test_a_bad_variable_costs_the_setting_alone(
         assert_warned(caplog, f"{VARIABLES[name]}: {bad!r} is", consequence, *accepted(name))
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", SCALARS)
 def test_a_bad_argument_costs_the_setting_alone(
     caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """Of any type; the warning names the argument, not a variable that was never set."""
-    others = (1, True, 0, 1.5, b"payload", ["payload"], ("link",), dict[str, str](), object)
-    for bad in (*_BAD[name], *others):
+    others: tuple[object, ...] = (1, 0, 1.0, 1.5, "", b"payload", b"true", dict[str, str](), object)
+    lists: tuple[object, ...] = ([], (), ["payload"], ("link",), [True], ["true"])
+    bools = () if name in BOOLEANS else (True, False)
+    for bad in (*_BAD[name], *others, *lists, *bools):
         assert dataclasses.asdict(resolve({name: bad}, {VARIABLES[name]: "x y"})) == DEFAULTS
         consequence = f"the default {DEFAULTS[name]!r} is used"
         start = f"instrument({name}=): {bad!r} is not accepted"
@@ -69,7 +78,7 @@ def test_a_list_of_a_wrong_type_is_one_bad_value(
     caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """The default is used; bytes are no list of numbers."""
-    for bad in (1, True, 0, 1.5, object, b"", b"a", b"a,b", bytearray(b"a")):
+    for bad in (1, True, False, 0, 1.5, object, b"", b"a", b"a,b", bytearray(b"a")):
         assert dataclasses.asdict(resolve({name: bad}, {VARIABLES[name]: "x"})) == DEFAULTS
         consequence = f"the default {DEFAULTS[name]!r} is used"
         start = f"instrument({name}=): {bad!r} is not accepted"
@@ -79,7 +88,7 @@ def test_a_list_of_a_wrong_type_is_one_bad_value(
 @pytest.mark.parametrize("name", LISTS)
 def test_a_bad_item_of_a_list_is_left_out(caplog: pytest.LogCaptureFixture, name: str) -> None:
     """Of any type; the others stay, in order."""
-    for bad in (*_BAD_ITEMS[name], None, 1, True, b"a", ["a"], "", " ", "a,b"):
+    for bad in (*_BAD_ITEMS[name], None, 1, True, False, b"a", ["a"], "", " ", "a,b"):
         assert getattr(resolve({name: ["a", bad, "b"]}, {}), name) == ("a", "b")
         start = f"instrument({name}=): {bad!r} is not accepted, the rest is used. "
         assert_warned(caplog, start, *accepted(name))
@@ -115,6 +124,33 @@ def test_a_list_without_a_good_item_is_a_bad_one(
     assert_warned(caplog, f"instrument({name}=): ['a b', None] is not accepted", consequence)
     assert dataclasses.asdict(resolve({}, {VARIABLES[name]: "a b"})) == DEFAULTS
     assert_warned(caplog, f"{VARIABLES[name]}: 'a b' is not accepted", consequence)
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+def test_a_bad_boolean_is_the_default_whatever_it_looks_like(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Neither true where it is not empty, nor false where it is, nor what the variable says."""
+    default = DEFAULTS[name]
+    bad_ones: tuple[object, ...] = ("yes", "no", 1, 0, "", [], [not default], b"false")
+    for bad in bad_ones:
+        assert getattr(resolve({name: bad}, {VARIABLES[name]: str(not default)}), name) is default
+        expected = (
+            f"{bad!r} is not accepted, the default {default} is used. Accepted: true | false."
+        )
+        assert warnings(caplog) == [f"instrument({name}=): {expected}"]
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+def test_a_bad_boolean_of_the_environment_is_the_default(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """The warning has the words that are accepted, as one would write them in the variable."""
+    for bad in ("yes", "1", "no", "0"):
+        assert getattr(resolve({}, {VARIABLES[name]: bad}), name) is DEFAULTS[name]
+        consequence = f"the default {DEFAULTS[name]} is used"
+        expected = f"{bad!r} is not accepted, {consequence}. Accepted: true | false."
+        assert warnings(caplog) == [f"{VARIABLES[name]}: {expected}"]
 
 
 def test_punctuation_is_refused_by_the_settings_alone() -> None:

@@ -13,7 +13,7 @@ from opentelemetry_instrumentation_nats_payload._config import (
     Settings,
     resolve,
 )
-from options import DEFAULTS, FIELDS, VARIABLES, warnings
+from options import BOOLEANS, DEFAULTS, FIELDS, VARIABLES, accepted, assert_warned, warnings
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -80,7 +80,7 @@ def _from_file(options: dict[str, object]) -> dict[str, object]:
 def test_the_declarative_configuration_sets_every_setting(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Texts and lists as YAML has them."""
+    """Texts, lists and booleans as YAML has them."""
     options: dict[str, object] = {
         "carrier": "auto",
         "payload_field": "trace",
@@ -90,6 +90,9 @@ def test_the_declarative_configuration_sets_every_setting(
         "propagate_only_subjects": ["*.tick"],
         "subject_templates": "orders.*,orders.>",
         "consumer_parent": "link",
+        "continue_received": False,
+        "propagate_replies": True,
+        "settle_spans": "TRUE",
     }
     assert options.keys() == FIELDS.keys()
     arguments = _from_file(options)
@@ -100,7 +103,20 @@ def test_the_declarative_configuration_sets_every_setting(
         "excluded_subjects": ("health.>",),
         "propagate_only_subjects": ("*.tick",),
         "subject_templates": ("orders.*", "orders.>"),
+        "settle_spans": True,
     }
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+def test_a_boolean_of_the_file_is_passed(caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """As such or as text, and over the environment; false is not left out."""
+    for value in (True, False):
+        options: tuple[object, ...] = (value, str(value), str(value).lower())
+        for option in options:
+            arguments = _from_file({name: option})
+            assert arguments == {name: option}
+            assert getattr(resolve(arguments, {VARIABLES[name]: str(not value)}), name) is value
     assert warnings(caplog) == []
 
 
@@ -108,6 +124,28 @@ def test_the_declarative_configuration_sets_every_setting(
 def test_what_the_file_leaves_out_is_not_passed(options: dict[str, object]) -> None:
     """Missing or null: the environment and the defaults decide."""
     assert _from_file(options) == {}
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+def test_a_bad_boolean_of_the_file_costs_the_option_alone(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """A number, a list and another word are no booleans; null is left out."""
+    bad_ones: tuple[object, ...] = (1, 0, [True], [], {}, "yes", "1", "")
+    for bad in bad_ones:
+        assert dataclasses.asdict(resolve(_from_file({name: bad}), {})) == DEFAULTS
+        assert_warned(caplog, f"instrument({name}=): {bad!r} is not accepted", *accepted(name))
+    assert _from_file({name: None}) == {}
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in BOOLEANS])
+def test_a_boolean_of_the_file_is_bad_elsewhere(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """As YAML makes one of ``on`` and ``no``."""
+    for bad in (True, False):
+        assert dataclasses.asdict(resolve(_from_file({name: bad}), {})) == DEFAULTS
+        assert_warned(caplog, f"instrument({name}=): {bad!r} is not accepted", *accepted(name))
 
 
 def test_a_bad_option_of_the_file_costs_the_option_alone(

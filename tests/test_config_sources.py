@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opentelemetry_instrumentation_nats_payload._config import Settings, resolve
-from options import CHOICES, DEFAULTS, FIELDS, LISTS, PATTERN_LISTS, VARIABLES, warnings
+from options import (
+    BOOLEANS,
+    CHOICES,
+    DEFAULTS,
+    FIELDS,
+    LISTS,
+    PATTERN_LISTS,
+    VARIABLES,
+    warnings,
+)
 from strategies import PROPERTY, patterns
 
 # Of every setting: values in text, and what they mean.
@@ -22,6 +31,7 @@ _GOOD: dict[str, list[tuple[str, object]]] = {
         name: [("a.b", ("a.b",)), ("a.*.b,c.>,>,*", ("a.*.b", "c.>", ">", "*"))]
         for name in PATTERN_LISTS
     },
+    **{name: [("true", True), ("false", False)] for name in BOOLEANS},
 }
 
 
@@ -86,6 +96,34 @@ def test_case_and_blanks_do_not_matter(
         for text in (choice.upper(), choice.title(), f"  {choice}\t", f"\n{choice.upper()} "):
             assert getattr(resolve({}, {VARIABLES[name]: text}), name) == choice
             assert getattr(resolve({name: text}, {}), name) == choice
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_is_one_whatever_its_spelling(
+    caplog: pytest.LogCaptureFixture, name: str, value: bool
+) -> None:
+    """Case and blanks do not matter, and the setting is never the text."""
+    word = str(value)
+    for text in (word, word.lower(), word.upper(), word.swapcase(), f" {word}\t", f"\n{word} "):
+        assert getattr(resolve({}, {VARIABLES[name]: text}), name) is value
+        assert getattr(resolve({name: text}, {}), name) is value
+    assert getattr(resolve({name: value}, {}), name) is value
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_argument_wins_over_the_environment(
+    caplog: pytest.LogCaptureFixture, name: str, value: bool
+) -> None:
+    """False is a value like True; only None is not given."""
+    environ = {VARIABLES[name]: str(not value)}
+    assert getattr(resolve({name: value}, environ), name) is value
+    assert getattr(resolve({name: str(value)}, environ), name) is value
+    assert getattr(resolve({name: None}, environ), name) is not value
+    assert getattr(resolve({name: None}, {}), name) is DEFAULTS[name]
     assert warnings(caplog) == []
 
 

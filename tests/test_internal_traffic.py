@@ -12,6 +12,7 @@ from nats.js.api import ConsumerConfig
 from nats.js.client import JetStreamContext
 
 from conftest import (
+    BOTH_SERVERS,
     CARRIERS,
     Connect,
     Inbox,
@@ -19,6 +20,8 @@ from conftest import (
     StartServer,
     settle,
 )
+
+pytestmark = BOTH_SERVERS
 
 _ACCOUNTS = """
 accounts {
@@ -67,7 +70,8 @@ async def test_jetstream_works_and_only_the_messages_are_traced(
     assert json.loads(stored.data)["a"] == 1
     await push.unsubscribe()
     await js.delete_stream(stream)
-    assert instrumentation.names() == [f"publish {subject}", f"process {subject}"]
+    operations = ("publish", "process", "fetch")
+    assert instrumentation.names() == [f"{operation} {subject}" for operation in operations]
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
@@ -137,15 +141,17 @@ async def test_an_api_prefix_older_than_the_instrumentation_is_known(
     js = nc.jetstream(prefix="acme.js")
     pull = await js.pull_subscribe("orders.new", durable="early", stream="ORDERS")
     instrumentation.start()
+    names = ["work"]
     with instrumentation.tracer.start_as_current_span("work"):
         if call == "pull":
             assert [m.data for m in await pull.fetch(1)] == [b'{"a":1}']
+            names.append("fetch orders.new")
         elif call == "manage":
             info = await js.add_consumer("ORDERS", ConsumerConfig(durable_name="late"))
             assert info.name == "late"
         else:
             assert (await js.get_msg("ORDERS", 1)).data == b'{"a":1}'
-    assert instrumentation.names() == ["work"]
+    assert instrumentation.names() == names
 
 
 async def test_a_domain_is_known(
@@ -169,9 +175,9 @@ async def test_acknowledgements_are_not_traced(
     await js.add_stream(name="ACKS", subjects=["acks"])
     for _ in range(3):
         await js.publish("acks", b"{}")
-    names = spans.names()
     pull = await js.pull_subscribe("acks", durable="acks")
     first, second, third = await pull.fetch(3)
+    names = spans.names()
     with spans.tracer.start_as_current_span("settle"):
         await first.in_progress()
         await first.ack_sync()
@@ -179,7 +185,7 @@ async def test_acknowledgements_are_not_traced(
         await third.term()
     (again,) = await pull.fetch(1)
     assert again.metadata.num_delivered == 2
-    assert spans.names() == [*names, "settle"]
+    assert spans.names() == [*names, "settle", "fetch acks"]
 
 
 async def test_the_wire_is_the_same_for_a_subscriber_of_everything(

@@ -18,8 +18,8 @@ from conftest import Connect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import (
     _carrier,
     _connection,
-    _consumer,
     _payload,
+    _process,
     _subjects,
 )
 
@@ -73,8 +73,8 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
         (_carrier, "inject"),
         (_carrier, "encode_carrier"),
         (_connection, "_attributes"),
-        (_consumer, "_parent"),
-        (_consumer, "_context"),
+        (_process, "parent_and_links"),
+        (_process, "context_of"),
         (_payload.PayloadField, "find"),
         (_payload.PayloadField, "slot"),
         (_payload.PayloadField, "cut"),

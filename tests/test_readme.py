@@ -24,6 +24,11 @@ def _rows() -> dict[str, tuple[str, str]]:
     return {name: (default.strip(), text) for name, default, text in row.findall(_README)}
 
 
+def _as_text(value: str | bool) -> str:
+    """The value as one would write it in the variable."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def test_the_commands_stand_at_the_top() -> None:
     """The first thing a reader sees is how to see it work."""
     commands = re.findall(r"^    (python -m pip install tox .*)$", _README, re.MULTILINE)
@@ -39,8 +44,8 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
     defaults: dict[str, str] = {}
     for setting in fields(Settings):
         default = getattr(Settings(), setting.name)
-        values = (default,) if isinstance(default, str) else default
-        defaults[setting.metadata["variable"]] = ", ".join(f"``{value}``" for value in values)
+        texts = (_as_text(default),) if isinstance(default, str | bool) else default
+        defaults[setting.metadata["variable"]] = ", ".join(f"``{text}``" for text in texts)
     assert {name: default for name, (default, _) in _rows().items()} == defaults
 
 

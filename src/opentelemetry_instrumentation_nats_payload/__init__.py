@@ -4,7 +4,7 @@ The trace context travels inside the JSON payload. Start a service with
 ``opentelemetry-instrument``, or call ``NATSInstrumentor().instrument()``.
 """
 
-from ._handoff import use_message_context
+from ._handoff import process_span, use_message_context
 from ._instrumentor import NATSInstrumentor
 from ._telemetry import ProcessHook, PublishDetails, PublishHook
 from .propagator import NATSTracePropagator, publish_with_trace_context
@@ -17,6 +17,7 @@ __all__ = [
     "PublishDetails",
     "PublishHook",
     "__version__",
+    "process_span",
     "publish_with_trace_context",
     "use_message_context",
 ]

@@ -11,12 +11,15 @@ import wrapt
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 
+from . import _semconv
 from ._connection import discount
 from ._guard import guarded
-from ._message import Outgoing
+from ._message import Outgoing, message_of
+from ._operation import Operation, open_operation
 from ._patching import PatchTable, unbound
-from ._producer import Publish, start_publish
-from ._reply import with_reply
+from ._producer import Publish, fail_operation, start_publish
+from ._reply import with_echo, with_reply
+from ._request import finish_request
 from ._subscription import wrap_callback
 from ._telemetry import Telemetry, end_span
 
@@ -119,6 +122,27 @@ async def _finish(
     return result
 
 
+def wrap_request(original: Any, telemetry: Telemetry) -> Any:
+    """``Client.request``: one span, which covers the wait for the reply."""
+    call = unbound(original)
+
+    @wraps(original)
+    async def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        operation = Operation(_semconv.OPERATION_REQUEST)
+        # JetStream's publish is a request too, and has opened an operation of its own.
+        if not telemetry.is_active or not open_operation(operation):
+            return await call(self, *args, **kwargs)
+        try:
+            reply = await call(self, *args, **kwargs)
+        except BaseException as error:
+            fail_operation(telemetry, operation, self, message_of(args, kwargs), error)
+            raise
+        finish_request(telemetry, operation, self, message_of(args, kwargs), reply)
+        return reply
+
+    return request
+
+
 def wrap_connect(original: Any, telemetry: Telemetry, patches: PatchTable) -> Any:
     """``Client.connect``: by then every instrumentation is loaded, and a second one is seen."""
 
@@ -142,13 +166,13 @@ def wrap_subscribe(original: Any, telemetry: Telemetry, patches: PatchTable) -> 
     return wrapt.FunctionWrapper(original, subscribe)
 
 
-def wrap_respond(original: Any, telemetry: Telemetry, reply_of: Callable[[Any], str]) -> Any:
+def wrap_respond(original: Any, telemetry: Telemetry, request_of: Callable[[Any], Any]) -> Any:
     """``respond`` of a message or a micro request: what it publishes is a reply."""
     call = unbound(original)
 
     @wraps(original)
     async def respond(self: Any, *args: Any, **kwargs: Any) -> Any:
-        context = _reply_context(self, reply_of) if telemetry.is_active else None
+        context = _reply_context(request_of(self)) if telemetry.is_active else None
         if context is None:
             return await call(self, *args, **kwargs)
         token = context_api.attach(context)
@@ -161,8 +185,8 @@ def wrap_respond(original: Any, telemetry: Telemetry, reply_of: Callable[[Any], 
 
 
 @guarded(None)
-def _reply_context(instance: Any, reply_of: Callable[[Any], str]) -> Context | None:
-    """The current context with the reply of ``instance``, None where that changes nothing."""
+def _reply_context(message: Any) -> Context | None:
+    """The current context with what is known of a reply, None where that changes nothing."""
     current = context_api.get_current()
-    context = with_reply(current, reply_of(instance))
+    context = with_echo(with_reply(current, message.reply), message.headers)
     return None if context is current else context

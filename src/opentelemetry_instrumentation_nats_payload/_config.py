@@ -25,7 +25,7 @@ class Accepted:
     """What a setting takes: ``read`` returns the value or raises ValueError."""
 
     description: str
-    read: Callable[[str], str]
+    read: Callable[[str], Any]
     many: bool = False
     """Whether the setting is a list; in text its items are separated by commas."""
 
@@ -37,6 +37,15 @@ def _one_of(*choices: str) -> Accepted:
         return text.lower()
 
     return Accepted(" | ".join(choices), read)
+
+
+def _read_boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+_BOOLEAN = Accepted("true | false", _read_boolean)
 
 
 def _read_pattern(text: str) -> str:
@@ -113,11 +122,30 @@ class Settings:
         _one_of("message", "link"),
         "The process span continues the trace of the message, or starts a new one linked to it.",
     )
+    continue_received: bool = _setting(
+        True,
+        variables.OTEL_PYTHON_NATS_CONTINUE_RECEIVED,
+        _BOOLEAN,
+        "The code after next_msg, fetch of one message, and in async for runs in the context of "
+        "the message, where no span is current.",
+    )
+    propagate_replies: bool = _setting(
+        False,
+        variables.OTEL_PYTHON_NATS_PROPAGATE_REPLIES,
+        _BOOLEAN,
+        "The context is also written into replies.",
+    )
+    settle_spans: bool = _setting(
+        False,
+        variables.OTEL_PYTHON_NATS_SETTLE_SPANS,
+        _BOOLEAN,
+        "Spans for ack, nak, term and in_progress.",
+    )
 
 
 NATSConfiguration = make_dataclass(
     "NATSConfiguration",
-    [(f.name, str | list[str] | None, field(default=None)) for f in fields(Settings)],
+    [(f.name, str | bool | list[str] | None, field(default=None)) for f in fields(Settings)],
     frozen=True,
 )
 """The options of the declarative configuration file; None is what the file leaves out.
@@ -161,12 +189,12 @@ def _parse(source: str, value: object, accepted: Accepted, default: object) -> o
 
 def _parse_items(
     source: str, items: list[object], accepted: Accepted, consequence: str
-) -> tuple[str, ...] | None:
-    good: list[str] = []
+) -> tuple[Any, ...] | None:
+    good: list[Any] = []
     bad: list[object] = []
     for item in items:
         try:
-            good.append(_text(item, accepted))
+            good.append(_value(item, accepted))
         except ValueError:
             bad.append(item)
     if not bad:
@@ -176,14 +204,16 @@ def _parse_items(
     return tuple(good) or None
 
 
-def _read(source: str, value: object, accepted: Accepted, consequence: str) -> str | None:
+def _read(source: str, value: object, accepted: Accepted, consequence: str) -> object:
     try:
-        return _text(value, accepted)
+        return _value(value, accepted)
     except ValueError:
         return complain(source, value, accepted.description, consequence)
 
 
-def _text(value: object, accepted: Accepted) -> str:
+def _value(value: object, accepted: Accepted) -> Any:
+    if isinstance(value, bool) and accepted is _BOOLEAN:
+        value = str(value)
     if not isinstance(value, str):
         raise ValueError(value)
     return accepted.read(value.strip())

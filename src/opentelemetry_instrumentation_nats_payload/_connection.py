@@ -13,8 +13,17 @@ all of them here:
 ``JetStreamContext._nc``, ``._prefix``    the client, and what API subjects start with
 ``JetStreamManager._api_request``         wrapped: requests to the API
 ``Request._msg``                          the ``Msg`` of a micro request
-``Client._request_sub_callback``,         callbacks of nats-py's own, which are not wrapped
-``JetStreamContext._handle_async_reply``
+``Client._request_sub_callback``,         callbacks of nats-py's own, which have no span;
+``JetStreamContext._handle_async_reply``  the latter is also wrapped: it resolves the futures of
+                                          ``publish_async``
+``Subscription._conn``, ``._subject``,    the client, what was subscribed to, the queue group, and
+``._queue``, ``._jsi``                    what JetStream knows of a push subscription
+``_JSI._ccreq``                           its consumer's configuration, with the filter subject
+``PushSubscription._sub``                 the subscription inside, which has ``_jsi``
+``_SubscriptionMessageIterator._sub``     its subscription; the class is wrapped: iteration
+``PullSubscription._nc``, ``._sub``       the client, and the subscription that ``fetch`` asks
+``Msg._client``                           the client
+``Endpoint._handler``                     of micro, written: its exceptions are swallowed around it
 ========================================  ===================================================
 """
 
@@ -27,6 +36,7 @@ from ._guard import guarded
 from ._headers import wire_size
 from ._message import Outgoing
 from ._subjects import INBOX_PREFIXES
+from ._subscriber import Subscriber
 
 _ATTRIBUTE = "_otel_nats_connection"
 _PULL_REQUEST = ".CONSUMER.MSG.NEXT."
@@ -114,6 +124,15 @@ def connection_of(client: Any) -> Connection:
         connection = client.__dict__[_ATTRIBUTE] = Connection()
     connection.refresh(client)
     return connection
+
+
+def subscriber_of(subscription: Any) -> Subscriber:
+    """The :class:`Subscriber` of a ``Subscription`` without a callback."""
+    jsi = subscription._jsi if "_jsi" in subscription.__dict__ else subscription._sub._jsi
+    subject = subscription._subject
+    if jsi is not None:  # then that is the inbox of a push consumer
+        subject = jsi._ccreq.filter_subject or ""
+    return Subscriber(subscription._conn, subject, subscription._queue or "")
 
 
 @guarded(None)

@@ -7,39 +7,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import context as context_api
+from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.trace import Span
 
 from ._carrier import receive
+from ._delivery import delivery_of
 from ._guard import guarded
+from ._process import finish_process
+from ._process_span import start_process_of
 from ._telemetry import current_or_default
-
-_ATTRIBUTE = "_otel_nats_context"
-
-
-class _Kept:
-    """A context that does not keep its message from being copied and pickled: a span can not."""
-
-    __slots__ = ("context",)
-
-    def __init__(self, context: Context | None = None) -> None:
-        self.context = context
-
-    def __deepcopy__(self, memo: object) -> _Kept:
-        return self
-
-    def __reduce__(self) -> tuple[type[_Kept], tuple[()]]:
-        return _Kept, ()
-
-
-@guarded(None)
-def remember(message: Any, context: Context) -> None:
-    """Keep ``context`` with a ``nats.aio.msg.Msg``, for as long as the message lives.
-
-    As an attribute, because ``Msg`` is an unhashable dataclass: its fields, equality and repr
-    stay as they are. An application's message class may have no room for it.
-    """
-    if hasattr(message, "__dict__"):
-        setattr(message, _ATTRIBUTE, _Kept(context))
 
 
 @contextmanager
@@ -73,8 +50,42 @@ def use_message_context(message: Any) -> Generator[Context]:
 
 @guarded(None)
 def _context_of(message: Any) -> Context | None:
-    kept = getattr(message, _ATTRIBUTE, None)
-    if isinstance(kept, _Kept) and kept.context is not None:
-        return kept.context
+    delivery = delivery_of(message)
+    if delivery is not None and delivery.context is not None:
+        return delivery.context
     embedded = receive(current_or_default(), message.data, message.headers).embedded
     return embedded.context if embedded else None
+
+
+@contextmanager
+def process_span(message: Any) -> Generator[Span]:
+    """A span around the processing of a message that was fetched, or came through a queue.
+
+    .. code-block:: python
+
+        for message in await subscription.fetch(100):
+            with process_span(message):
+                await store(message)  # spans and publishes here are children of the span
+                await message.ack()
+
+    It is a child of the span that is current, if there is one that the application started, and
+    else continues the trace of the message, to whose creation it is linked in any case. What the
+    block raises is recorded, and raised on.
+
+    Args:
+        message: a ``nats.aio.msg.Msg``.
+
+    Yields:
+        The span; one that does not record where the message is excluded from tracing, or there
+        is no SDK.
+    """
+    process = start_process_of(current_or_default(), message)
+    if process is None:
+        yield trace.INVALID_SPAN
+        return
+    try:
+        yield process.span or trace.INVALID_SPAN
+    except BaseException as error:
+        finish_process(process, error)
+        raise
+    finish_process(process)

@@ -43,9 +43,14 @@ def with_carrier(
     Entries of ``carrier`` that are no header, such as a name with a blank, are left out: they
     would cost the message.
     """
-    names = {name.lower() for name in (*replaced, *carrier)}
-    kept = {k: v for k, v in (headers or {}).items() if k.strip().lower() not in names}
+    kept = without(headers or {}, (*replaced, *carrier))
     return {**kept, **{k: v for k, v in carrier.items() if _is_header(k, v)}}
+
+
+def without(headers: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """A new dict: ``headers`` without those named in ``names``, in any case."""
+    unwanted = {name.lower() for name in names}
+    return {k: v for k, v in headers.items() if k.strip().lower() not in unwanted}
 
 
 def _is_header(name: str, value: str) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Collection
 from dataclasses import fields
-from functools import partial
-from operator import attrgetter
 from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
@@ -46,7 +44,8 @@ class NATSInstrumentor(BaseInstrumentor):
       span before the message is sent, and before the callback runs.
     - every setting, by its name: ``carrier``, ``payload_field``, ``payload_field_aliases``,
       ``consumed_field``, ``excluded_subjects``, ``propagate_only_subjects``,
-      ``subject_templates``, ``consumer_parent``. An argument wins over its environment variable.
+      ``subject_templates``, ``consumer_parent``, ``continue_received``, ``propagate_replies``,
+      ``settle_spans``. An argument wins over its environment variable.
     """
 
     configuration = NATSConfiguration
@@ -63,7 +62,7 @@ class NATSInstrumentor(BaseInstrumentor):
         importlib.import_module("nats")
         try:
             telemetry = _make_telemetry(kwargs)
-            _patch(telemetry)
+            _replace_methods(telemetry)
             set_current(telemetry)
         except Exception:
             _patches.restore()
@@ -93,36 +92,7 @@ def _checked(name: str, value: Any) -> Any:
     return complain(f"instrument({name}=)", value, accepted, "it is left out")
 
 
-def _patch(telemetry: Telemetry) -> None:
-    from nats.aio.client import Client  # noqa: PLC0415
-    from nats.aio.msg import Msg  # noqa: PLC0415
-    from nats.js.client import JetStreamContext  # noqa: PLC0415
-    from nats.js.manager import JetStreamManager  # noqa: PLC0415
+def _replace_methods(telemetry: Telemetry) -> None:
+    from ._methods import replace_methods  # noqa: PLC0415  (imports nats-py)
 
-    from . import _client, _jetstream  # noqa: PLC0415
-
-    _patches.replace(Client, "publish", partial(_client.wrap_publish, telemetry=telemetry))
-    connect = partial(_client.wrap_connect, telemetry=telemetry, patches=_patches)
-    _patches.replace(Client, "connect", connect)
-    subscribe = partial(_client.wrap_subscribe, telemetry=telemetry, patches=_patches)
-    _patches.replace(Client, "subscribe", subscribe)
-    respond = partial(_client.wrap_respond, telemetry=telemetry)
-    _patches.replace(Msg, "respond", partial(respond, reply_of=attrgetter("reply")))
-    for owner in (JetStreamContext, JetStreamManager):
-        _patches.replace(owner, "__init__", partial(_jetstream.wrap_init, telemetry=telemetry))
-    publish = partial(_jetstream.wrap_publish, telemetry=telemetry)
-    _patches.replace(JetStreamContext, "publish", publish)
-    _patches.replace(JetStreamContext, "subscribe", _jetstream.wrap_subscribe)
-    for name in ("_api_request", "get_msg"):
-        api_request = partial(_jetstream.wrap_api_request, telemetry=telemetry)
-        _patches.replace(JetStreamManager, name, api_request)
-    _patch_micro(respond)
-
-
-def _patch_micro(respond: Any) -> None:
-    try:
-        from nats.micro.request import Request  # noqa: PLC0415
-    except ImportError:
-        logger.debug("this nats-py has no nats.micro")
-        return
-    _patches.replace(Request, "respond", partial(respond, reply_of=attrgetter("_msg.reply")))
+    replace_methods(_patches, telemetry)

@@ -9,18 +9,15 @@ from typing import Any
 import wrapt
 
 from ._connection import connection_of
-from ._growth import Growth, growth
 from ._guard import guarded
 from ._patching import unbound
 from ._telemetry import Telemetry
-
-_TOO_LARGE = 10054
 
 _filter_subject: ContextVar[str | None] = ContextVar("nats-filter-subject", default=None)
 
 
 def take_filter_subject() -> str | None:
-    """What ``JetStreamContext.subscribe`` was called with, if that is who subscribes.
+    """The filter subject of the consumer, if a ``JetStreamContext`` is who subscribes.
 
     ``Client.subscribe`` only gets the inbox that the server delivers to. It is given out once:
     the task of the subscription keeps a copy of what is current when it is made.
@@ -67,51 +64,19 @@ def _remember_prefix(context: Any) -> None:
         connection_of(context._nc).add_api_prefix(prefix)
 
 
-def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
-    """``JetStreamContext.publish``: a message that only grew too large through us is sent again.
-
-    A stream may have a ``max_msg_size`` of its own, which no client can know. What it refuses
-    (error 10054) it has not stored. From then on the subject's messages only grow up to the size
-    that was accepted.
+def wrap_subscribe_bind(original: Any) -> Any:
+    """``JetStreamContext.subscribe_bind``, by which all push subscriptions are made: tells the
+    filter subject of the consumer to whoever wraps the callback.
     """
     call = unbound(original)
 
-    async def attempt(grown: Growth, *args: Any, **kwargs: Any) -> Any:
-        token = growth.set(grown)
-        try:
-            return await call(*args, **kwargs)
-        finally:
-            growth.reset(token)
-
     @wraps(original)
-    async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not telemetry.is_active:
-            return await call(self, *args, **kwargs)
-        grown = Growth()
-        try:
-            return await attempt(grown, self, *args, **kwargs)
-        except Exception as error:
-            if grown.original_size is None or getattr(error, "err_code", None) != _TOO_LARGE:
-                raise
-        result = await attempt(Growth(is_allowed=False), self, *args, **kwargs)
-        subject = args[0] if args else kwargs["subject"]
-        telemetry.size_limits.remember(subject, grown.original_size)
-        return result
-
-    return publish
-
-
-def wrap_subscribe(original: Any) -> Any:
-    """``JetStreamContext.subscribe``: tells the subject to whoever wraps the callback."""
-    call = unbound(original)
-
-    @wraps(original)
-    async def subscribe(self: Any, *args: Any, **kwargs: Any) -> Any:
-        subject = args[0] if args else kwargs.get("subject")
-        token = _filter_subject.set(subject if isinstance(subject, str) else None)
+    async def subscribe_bind(self: Any, *args: Any, **kwargs: Any) -> Any:
+        config = args[1] if len(args) > 1 else kwargs.get("config")
+        _filter_subject.set(getattr(config, "filter_subject", None))
         try:
             return await call(self, *args, **kwargs)
         finally:
-            _filter_subject.reset(token)
+            _filter_subject.set(None)
 
-    return subscribe
+    return subscribe_bind

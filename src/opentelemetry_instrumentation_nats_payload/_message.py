@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ._headers import wire_size
+
+_MESSAGE_ID_HEADER = "Nats-Msg-Id"
 
 
 class Outgoing(NamedTuple):
@@ -18,3 +21,19 @@ class Outgoing(NamedTuple):
     def size(self) -> int:
         """Bytes of headers and payload, as servers and streams count them."""
         return len(self.payload) + wire_size(self.headers)
+
+
+def message_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outgoing | None:
+    """The message in the arguments of ``request`` and JetStream's ``publish`` and
+    ``publish_async``, which start with subject and payload; None for arguments of other types.
+    """
+    given = {**dict(zip(("subject", "payload"), args, strict=False)), **kwargs}
+    if not isinstance(given.get("subject"), str):
+        return None
+    return Outgoing(given["subject"], given.get("payload", b""), "", given.get("headers"))
+
+
+def message_id_of(headers: Mapping[str, str] | None) -> str | None:
+    """The id by which JetStream tells duplicates, if the message has one."""
+    # nats-py takes anything that has items().
+    return headers.get(_MESSAGE_ID_HEADER) if isinstance(headers, dict) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from opentelemetry import context as context_api
@@ -15,14 +14,13 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
 from ._connection import Connection, connection_of
-from ._growth import growth
 from ._guard import guarded, logger
-from ._message import Outgoing
-from ._reply import is_reply
-from ._subjects import Destination, Handling, is_reserved
-from ._telemetry import PublishDetails, Telemetry, call_hook, described
-
-_MESSAGE_ID_HEADER = "Nats-Msg-Id"
+from ._headers import without
+from ._message import Outgoing, message_id_of
+from ._operation import Operation, close_operation, open_operation, take_operation
+from ._reply import is_echo, is_reply
+from ._subjects import Handling, is_reserved
+from ._telemetry import PublishDetails, Telemetry, call_hook, described, end_span
 
 
 class Sender(NamedTuple):
@@ -30,12 +28,29 @@ class Sender(NamedTuple):
 
     client: Any
     connection: Connection
+    operation: Operation | None
+    """What the publish is part of, if that is more than the publish."""
+
+
+class _Role(NamedTuple):
+    """What a message is, and what its span is called."""
+
+    operation: str
+    span_name: str
+    template: str | None
+    is_temporary: bool
+    """Whether the subject is an inbox."""
+
+    propagates: bool
+    """Whether the context goes into the message."""
 
 
 class Publish(NamedTuple):
     """A publish under way."""
 
     span: Span | None
+    """The span that ends with the publish."""
+
     message: Outgoing
     """What goes out."""
 
@@ -43,6 +58,9 @@ class Publish(NamedTuple):
 @guarded(None)
 def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publish | None:
     """Start the span and write the context; None if the message goes out without us."""
+    operation = take_operation()
+    if operation is not None and not operation.may_grow:
+        return None  # the second attempt of what has its span
     context = context_api.get_current()
     if context and not is_instrumentation_enabled():
         return None
@@ -52,67 +70,103 @@ def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publi
     if is_reserved(message.subject):
         return None
     connection = connection_of(client)
-    if is_reply(message.subject, context, connection.inbox_prefixes, telemetry.replies):
-        return _start_reply(telemetry, tracer, connection, message, context)
-    destination = telemetry.rules.classify(message.subject)
-    if destination.handling is Handling.IGNORE or connection.is_api_request(message.subject):
+    handling, role = _role(telemetry, connection, operation, message.subject, context)
+    if role is None or handling is Handling.IGNORE:
         return None
-    if destination.handling is Handling.PROPAGATE:
+    if handling is Handling.PROPAGATE:
         tracer = None
     if tracer is None and not context:
         return None
-    sender = Sender(client, connection)
-    return _start_message(telemetry, tracer, sender, destination, message, context)
+    return _start(telemetry, tracer, Sender(client, connection, operation), role, message, context)
 
 
-def _start_reply(
+def fail_operation(
     telemetry: Telemetry,
-    tracer: Tracer | None,
+    operation: Operation,
+    client: Any,
+    message: Outgoing | None,
+    error: BaseException,
+) -> None:
+    """End the span of an operation that raised; also of one that did not come to publishing."""
+    if close_operation(operation) and message is not None and isinstance(error, Exception):
+        open_operation(operation)
+        start_publish(telemetry, client, message)  # for its span: nothing is sent
+    if operation.span is not None:
+        end_span(operation.span, error)
+
+
+def _role(
+    telemetry: Telemetry,
     connection: Connection,
-    message: Outgoing,
+    operation: Operation | None,
+    subject: str,
     context: Context,
-) -> Publish | None:
-    """A reply gets a span and stays as it is: the requester has a span of its own, and may not
-    know the field.
-    """
-    if tracer is None or telemetry.rules.handling(message.subject) is not Handling.TRACE:
-        return None
-    attributes = _attributes(connection, _semconv.OPERATION_RESPOND, message)
-    inbox = connection.inbox_template(message.subject)
-    if inbox is not None:
-        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = inbox
-        attributes[_semconv.MESSAGING_DESTINATION_TEMPORARY] = True
-    # Whatever the subject: each requester may have its own, and each request.
-    span = tracer.start_span(_semconv.OPERATION_RESPOND, context, SpanKind.CLIENT, attributes)
-    _call_publish_hook(telemetry, span, message)
-    return Publish(span, message)
+) -> tuple[Handling, _Role | None]:
+    """What is done about a message to ``subject``, and its role; None for an internal one."""
+    if is_reply(subject, context, connection.inbox_prefixes, telemetry.replies):
+        inbox = connection.inbox_template(subject)
+        name = _semconv.OPERATION_RESPOND
+        # The name is without the subject: each requester may have its own, and each request.
+        role = _Role(name, name, inbox, inbox is not None, telemetry.settings.propagate_replies)
+        return telemetry.rules.handling(subject), role
+    destination = telemetry.rules.classify(subject)
+    if connection.is_api_request(subject):
+        return destination.handling, None
+    name = operation.name if operation else _semconv.OPERATION_PUBLISH
+    span_name = _semconv.span_name(name, destination.template or subject)
+    return destination.handling, _Role(name, span_name, destination.template, False, True)
 
 
-def _start_message(
+def _start(
     telemetry: Telemetry,
     tracer: Tracer | None,
     sender: Sender,
-    destination: Destination,
+    role: _Role,
     message: Outgoing,
     context: Context,
 ) -> Publish | None:
-    received = _embedded_in(telemetry, message)
+    cleaned = _without_echo(telemetry, message, context)
+    received = _embedded_in(telemetry, cleaned) if role.propagates else None
     embedded = received and received.embedded
     chosen = _chosen_context(embedded, context)
     if embedded and not trace.get_current_span(context).get_span_context().is_valid:
         # Handed to a thread or a queue, and published from there: it stays in its trace.
         context = Context({**context, **embedded.context})
-    span = tracer and _start_span(tracer, sender, destination, message, context, chosen)
+    span = tracer and _start_span(tracer, sender, role, cleaned, context, chosen)
     if span is not None:
         _call_publish_hook(telemetry, span, message)
         context = trace.set_span_in_context(span, context)
     sent = None
     if received is not None and chosen is None:
-        sent = _write(telemetry, sender, message, received, context)
+        sent = _write(telemetry, sender, cleaned, received, context)
     _log(message.subject, embedded, chosen, sent, context)
-    if span is None and sent is None:
+    return _started(sender.operation, span, message, sent or cleaned)
+
+
+def _started(
+    operation: Operation | None, span: Span | None, message: Outgoing, sent: Outgoing
+) -> Publish | None:
+    if operation is not None:
+        operation.tell_start(message, span)
+        span = None
+    if span is None and sent is message:
         return None
-    return Publish(span, sent or message)
+    return Publish(span, sent)
+
+
+@guarded(None)
+def _without_stale(telemetry: Telemetry, message: Outgoing) -> Outgoing | None:
+    headers = without(message.headers or {}, telemetry.propagator.fields)
+    if message.headers is None or len(headers) == len(message.headers):
+        return None
+    return message._replace(headers=headers or None)
+
+
+def _without_echo(telemetry: Telemetry, message: Outgoing, context: Context) -> Outgoing:
+    """``message`` without the context of the request, which ``Msg.respond`` sends back."""
+    if not is_echo(message.headers, context):
+        return message
+    return _without_stale(telemetry, message) or message
 
 
 @guarded(None)
@@ -152,53 +206,36 @@ def _chosen_context(embedded: Embedded | None, context: Context) -> SpanContext 
 def _start_span(
     tracer: Tracer,
     sender: Sender,
-    destination: Destination,
+    role: _Role,
     message: Outgoing,
     context: Context,
     chosen: SpanContext | None,
 ) -> Span:
-    attributes = _attributes(sender.connection, _semconv.OPERATION_PUBLISH, message)
-    if destination.template is not None:
-        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = destination.template
-    return tracer.start_span(
-        _semconv.span_name(_semconv.OPERATION_PUBLISH, destination.template or message.subject),
-        context,
-        # The span whose context is in the message is the producer.
-        SpanKind.PRODUCER if chosen is None else SpanKind.CLIENT,
-        attributes,
-        () if chosen is None else (Link(chosen),),
-    )
-
-
-def _attributes(
-    connection: Connection, operation: str, message: Outgoing
-) -> dict[str, str | int | bool]:
     attributes: dict[str, str | int | bool] = {
-        **connection.attributes,
-        _semconv.MESSAGING_OPERATION_NAME: operation,
+        **sender.connection.attributes,
+        _semconv.MESSAGING_OPERATION_NAME: role.operation,
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_SEND,
         _semconv.MESSAGING_DESTINATION_NAME: message.subject,
     }
+    if role.template is not None:
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = role.template
+    if role.is_temporary:
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPORARY] = True
     message_id = message_id_of(message.headers)
     if message_id is not None:
         attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
-    return attributes
-
-
-def message_id_of(headers: Mapping[str, str] | None) -> str | None:
-    """The id by which JetStream tells duplicates, if the message has one."""
-    # nats-py takes anything that has items().
-    return headers.get(_MESSAGE_ID_HEADER) if isinstance(headers, dict) else None
+    # The span whose context is in the message is the producer.
+    is_producer = role.propagates and chosen is None
+    kind = SpanKind.PRODUCER if is_producer else SpanKind.CLIENT
+    links = () if chosen is None else (Link(chosen),)
+    return tracer.start_span(role.span_name, context, kind, attributes, links)
 
 
 @guarded(None)
 def _write(
     telemetry: Telemetry, sender: Sender, message: Outgoing, received: Received, context: Context
 ) -> Outgoing | None:
-    grown = growth.get()
-    if grown is not None and not grown.is_allowed:
-        return None
-    client, connection = sender
+    client, connection, operation = sender
     subject, payload, reply, headers = message
 
     def fits(size: int) -> bool:
@@ -212,9 +249,21 @@ def _write(
         fits,
         headers_supported=connection.supports_headers,
     )
-    if grown is not None and sent is not None:
-        grown.tell(message.size(), sent.size())
+    if sent is None:
+        return _without_stale(telemetry, message) if _is_fatal(sender, message) else None
+    if operation is not None:
+        operation.tell_growth(message, sent)
     return sent
+
+
+def _is_fatal(sender: Sender, message: Outgoing) -> bool:
+    """Whether the headers of ``message`` would cost the connection: those of a message that came
+    in, passed on with what our publisher added to them.
+    """
+    if not message.headers:
+        return False
+    client, connection, _ = sender
+    return not connection.supports_headers or not connection.fits(client, message.size())
 
 
 def _call_publish_hook(telemetry: Telemetry, span: Span, message: Outgoing) -> None:

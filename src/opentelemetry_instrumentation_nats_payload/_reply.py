@@ -14,6 +14,7 @@ from opentelemetry.context import Context
 from ._subjects import INBOX_PREFIXES, RecentSubjects
 
 _REPLY_KEY = context_api.create_key("nats-reply")
+_ECHO_KEY = context_api.create_key("nats-echo")
 # A token that is a NUID, as NATS clients put one into every inbox, or a UUID.
 _UNIQUE = re.compile(
     r"(?:^|\.)(?:(?=[^.]*[0-9A-Z])[0-9A-Za-z]{22,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:\.|$)"
@@ -48,6 +49,16 @@ def with_reply(context: Context, reply: str | None) -> Context:
     if not reply or not _is_unknown(reply):
         return context
     return context_api.set_value(_REPLY_KEY, reply, context)
+
+
+def with_echo(context: Context, headers: dict[str, str] | None) -> Context:
+    """``context``, knowing the ``headers`` of a request, which ``Msg.respond`` sends back."""
+    return context_api.set_value(_ECHO_KEY, headers, context) if headers else context
+
+
+def is_echo(headers: dict[str, str] | None, context: Context) -> bool:
+    """Whether ``headers`` are those of the request that is being answered."""
+    return headers is not None and context.get(_ECHO_KEY) is headers
 
 
 def _is_unknown(reply: str) -> bool:

@@ -1,15 +1,20 @@
-"""The callback of a subscription, wrapped."""
+"""What is given to ``Client.subscribe`` for the messages, wrapped: a callback, or a future."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
-from ._consumer import Subscriber, finish_process, start_process
+from . import _semconv
+from ._futures import exception_of
 from ._guard import guarded
 from ._jetstream import take_filter_subject
+from ._process import finish_process, start_process
+from ._receive import Reception, finish_receive, is_internal
+from ._subscriber import Subscriber
 from ._telemetry import current
 
 _Callback = Callable[[Any], Awaitable[Any]]
@@ -25,7 +30,8 @@ _INTERNAL = {
 def wrap_callback(
     client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of ``Client.subscribe(subject, queue="", cb=None, ...)`` with ``cb`` wrapped.
+    """The arguments of ``Client.subscribe(subject, queue="", cb=None, future=None, ...)`` with
+    ``cb`` wrapped.
 
     They come back as they are where there is no callback, or none that nats-py would accept: it
     then says why, now and not at every message.
@@ -37,17 +43,36 @@ def wrap_callback(
 def _wrapped(
     client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    callback = args[2] if len(args) > 2 else kwargs.get("cb")
+    given = {**dict(zip(("subject", "queue", "cb", "future"), args, strict=False)), **kwargs}
+    callback, future = given.get("cb"), given.get("future")
+    if callback is None and future is not None:
+        _follow(Subscriber(client, given["subject"], given.get("queue") or ""), future)
     if callback is None or not _is_accepted(callback) or _is_internal(callback):
         return None
     if getattr(callback, _MARK, None) is True:  # a mock has every attribute
         return None
-    subject = take_filter_subject() or (args[0] if args else kwargs["subject"])
-    queue = args[1] if len(args) > 1 else kwargs.get("queue")
-    traced = _traced(callback, Subscriber(client, subject, queue or ""))
+    subject = take_filter_subject() or given["subject"]
+    traced = _traced(callback, Subscriber(client, subject, given.get("queue") or ""))
     if len(args) > 2:
         return (*args[:2], traced, *args[3:]), kwargs
     return args, {**kwargs, "cb": traced}
+
+
+def _follow(subscriber: Subscriber, future: Any) -> None:
+    """Trace the message that comes into ``future``, before whoever awaits it goes on: callbacks of
+    a future run in the order in which they were added.
+    """
+    if not is_internal(subscriber):
+        future.add_done_callback(partial(_hand_over, subscriber))
+
+
+@guarded(None)
+def _hand_over(subscriber: Subscriber, future: asyncio.Future[Any]) -> None:
+    telemetry = current()
+    if telemetry is None or future.cancelled() or exception_of(future) is not None:
+        return
+    reception = Reception(_semconv.OPERATION_RECEIVE, subscriber, future, None, 0)
+    finish_receive(telemetry, reception, future.result())
 
 
 def _is_accepted(callback: Any) -> bool:

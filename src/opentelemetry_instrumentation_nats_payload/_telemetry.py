@@ -23,10 +23,10 @@ from opentelemetry.trace import (
 
 from . import _semconv
 from ._config import Settings, resolve
-from ._growth import SizeLimits
 from ._guard import guarded
 from ._payload import PayloadField
 from ._reply import Replies
+from ._size_limits import SizeLimits
 from ._subjects import SubjectRules
 from .version import __version__
 
@@ -159,7 +159,7 @@ def end_span(span: Span, error: BaseException | None = None, *, record: bool = F
     try:
         if isinstance(error, Exception) and span.is_recording():
             span.set_attribute(_semconv.ERROR_TYPE, _semconv.error_type(error))
-            span.set_status(Status(StatusCode.ERROR, str(error)))
+            span.set_status(Status(StatusCode.ERROR, _semconv.error_description(error)))
             if record:
                 span.record_exception(error)
     finally:

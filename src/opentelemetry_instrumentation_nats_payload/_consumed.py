@@ -1,0 +1,184 @@
+"""A message that came in: what it carries, what its span says, what the application sees of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Link, SpanContext
+
+from . import _semconv
+from ._ack_subject import ConsumerDelivery, parse_ack_subject
+from ._carrier import RECEIVED_KEY, Embedded, Received, documents, inject, receive
+from ._connection import Connection, connection_of
+from ._guard import guarded, logger
+from ._message import message_id_of
+from ._payload import Member
+from ._reply import with_reply
+from ._subjects import Destination, Handling, is_reserved
+from ._subscriber import Subscriber
+from ._telemetry import Telemetry, described
+
+Attributes = dict[str, str | int | float | bool]
+
+
+class Consumed(NamedTuple):
+    """A message, and what is known of it before it has a span."""
+
+    message: Any
+    """The ``nats.aio.msg.Msg``."""
+
+    subscriber: Subscriber
+    connection: Connection
+    destination: Destination
+    received: Received | None
+
+    @property
+    def embedded(self) -> Embedded | None:
+        """The context that the message carries."""
+        return self.received.embedded if self.received else None
+
+    @property
+    def creation(self) -> SpanContext | None:
+        """The span context that the message carries."""
+        embedded = self.embedded
+        return embedded.span_context if embedded and embedded.span_context.is_valid else None
+
+    @property
+    def template(self) -> str | None:
+        """A name of low cardinality for its subject."""
+        return self.destination.template or self.subscriber.template
+
+
+def consume(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Consumed | None:
+    """What ``message`` carries; None for one that is internal or excluded."""
+    connection = connection_of(subscriber.client)
+    # By the subject of the message: push deliveries arrive on subscriptions to inboxes.
+    subject: str = message.subject
+    if is_reserved(subject) or subject.startswith(connection.inbox_prefixes):
+        return None
+    destination = telemetry.rules.classify(subject)
+    if destination.handling is Handling.IGNORE:
+        return None
+    received = _receive(telemetry, message)
+    _log(subject, received)
+    return Consumed(message, subscriber, connection, destination, received)
+
+
+@guarded(None)
+def _receive(telemetry: Telemetry, message: Any) -> Received | None:
+    return receive(telemetry, message.data, message.headers)
+
+
+def parent_and_links(
+    telemetry: Telemetry, consumed: Consumed, ambient: Context | None = None
+) -> tuple[Context, tuple[Link, ...]]:
+    """Where a span of the message belongs (messaging-spans.md, "Trace structure").
+
+    Under ``ambient``, a context whose span goes on, and linked to the creation context; without
+    one under the creation context, and linked to it, or in a new trace that is only linked.
+    """
+    embedded = consumed.embedded
+    links = (Link(consumed.creation),) if consumed.creation else ()
+    if ambient is not None:
+        return ambient, links
+    if embedded is None:
+        return Context(), ()
+    if links and telemetry.settings.consumer_parent == "link":
+        return trace.set_span_in_context(INVALID_SPAN, embedded.context), links
+    return embedded.context, links
+
+
+def context_of(telemetry: Telemetry, consumed: Consumed) -> Context:
+    """What the message carries, and what a publish that follows has to know of it."""
+    embedded = consumed.embedded
+    context = embedded.context if embedded else Context()
+    reply = consumed.message.reply
+    if reply:
+        telemetry.replies.add(reply)
+        context = with_reply(context, reply)
+    if embedded and telemetry.settings.consumer_parent == "link":
+        context = context_api.set_value(RECEIVED_KEY, embedded.span_context, context)
+    return context
+
+
+def attributes_of(consumed: Consumed, operation: str, operation_type: str) -> Attributes:
+    """The attributes of a span of this message alone."""
+    message, subscriber = consumed.message, consumed.subscriber
+    attributes: Attributes = {
+        **consumed.connection.attributes,
+        _semconv.MESSAGING_OPERATION_NAME: operation,
+        _semconv.MESSAGING_OPERATION_TYPE: operation_type,
+        _semconv.MESSAGING_DESTINATION_NAME: message.subject,
+    }
+    if consumed.template is not None:
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = consumed.template
+    if subscriber.queue:
+        attributes[_semconv.MESSAGING_CONSUMER_GROUP_NAME] = subscriber.queue
+    delivery = parse_ack_subject(message.reply)
+    message_id = message_id_of(message.headers)
+    if delivery is not None:
+        attributes.update(consumer_attributes(delivery, subscriber))
+        attributes[_semconv.NATS_STREAM_SEQUENCE] = delivery.stream_sequence
+        attributes[_semconv.NATS_CONSUMER_SEQUENCE] = delivery.consumer_sequence
+        attributes[_semconv.NATS_DELIVERY_COUNT] = delivery.delivery_count
+        message_id = message_id or _semconv.message_id(delivery.stream, delivery.stream_sequence)
+    if message_id is not None:
+        attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
+    return attributes
+
+
+def consumer_attributes(delivery: ConsumerDelivery, subscriber: Subscriber) -> Attributes:
+    """What all messages of a JetStream consumer have in common.
+
+    The consumer is the group that shares the messages, unless its deliveries are shared further.
+    """
+    name = _semconv.MESSAGING_CONSUMER_GROUP_NAME
+    if subscriber.queue:
+        name = _semconv.MESSAGING_DESTINATION_SUBSCRIPTION_NAME
+    return {
+        name: delivery.consumer,
+        _semconv.NATS_STREAM_NAME: delivery.stream,
+        _semconv.NATS_CONSUMER_NAME: delivery.consumer,
+    }
+
+
+@guarded(None)
+def hand_over(telemetry: Telemetry, consumed: Consumed, context: Context | None) -> None:
+    """Change ``message.data`` as ``consumed_field`` says; ``context`` is what to refresh it with.
+
+    Only when the application gets the message: nats-py has subtracted ``len(message.data)`` from
+    its count of pending bytes just before, and must find the size that came.
+    """
+    message = consumed.message
+    member = consumed.received and consumed.received.member
+    mode = telemetry.settings.consumed_field
+    if member is None or member.carrier is None or mode == "keep":
+        return
+    if mode == "strip":
+        message.data = telemetry.field.cut(message.data, member)
+    elif context is not None:
+        message.data = _refreshed(telemetry, message.data, member, context)
+
+
+def _refreshed(telemetry: Telemetry, data: bytes, member: Member, context: Context) -> bytes:
+    """``data`` with ``context`` in the field, so that who reads it by hand continues from here."""
+    carrier = inject(telemetry.propagator, context)
+    slot = telemetry.field.slot(data, member) if carrier else None
+    if slot is None:
+        return data
+    for _, document in documents(telemetry.propagator, member.carrier, carrier):
+        return slot.fill(data, document)
+    return data
+
+
+def _log(subject: str, received: Received | None) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        embedded = received and received.embedded
+        found = "no context found"
+        if embedded:
+            found = f"{described(embedded.span_context)} found in {embedded.source}"
+        logger.debug("message on %s: %s", subject, found)

@@ -1,0 +1,72 @@
+"""What is known of a message that was handed to the application, kept with the message."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext
+
+from ._guard import guarded
+from ._subscriber import Subscriber
+
+_ATTRIBUTE = "_otel_nats_delivery"
+
+
+class Delivery:
+    """A message's way through the application.
+
+    Attributes:
+        context: what work on the message continues from, such as the context of its process span.
+        creation: the span context that the message came with.
+        subscriber: who it was delivered to.
+        error: what went wrong in a handler, where nats-py keeps that from its caller.
+        outcome: how the message was settled: ``ack``, ``nak`` or ``term``.
+        settled_at: when that was, by ``time.perf_counter``, in seconds.
+    """
+
+    __slots__ = ("context", "creation", "error", "outcome", "settled_at", "subscriber")
+
+    def __init__(
+        self,
+        context: Context | None = None,
+        creation: SpanContext | None = None,
+        subscriber: Subscriber | None = None,
+    ) -> None:
+        self.context = context
+        self.creation = creation
+        self.subscriber = subscriber
+        self.error: Exception | None = None
+        self.outcome: str | None = None
+        self.settled_at = 0.0
+
+    def settle(self, outcome: str) -> None:
+        """Say that the message was settled, just now."""
+        self.outcome = outcome
+        self.settled_at = perf_counter()
+
+    # A message can be copied and pickled, a span can not.
+
+    def __deepcopy__(self, memo: object) -> Delivery:
+        return self
+
+    def __reduce__(self) -> tuple[type[Delivery], tuple[()]]:
+        return Delivery, ()
+
+
+@guarded(None)
+def remember(message: Any, delivery: Delivery) -> None:
+    """Keep ``delivery`` with a ``nats.aio.msg.Msg``, for as long as the message lives.
+
+    As an attribute, because ``Msg`` is an unhashable dataclass: its fields, equality and repr
+    stay as they are. An application's message class may have no room for it.
+    """
+    if hasattr(message, "__dict__"):
+        setattr(message, _ATTRIBUTE, delivery)
+
+
+def delivery_of(message: Any) -> Delivery | None:
+    """The :class:`Delivery` of ``message``, or None for one that was not handed over by us."""
+    delivery = getattr(message, _ATTRIBUTE, None)
+    return delivery if isinstance(delivery, Delivery) else None

@@ -1,0 +1,82 @@
+"""The messages that a pull subscription fetched: one span for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanKind, Tracer
+
+from . import _semconv
+from ._ack_subject import parse_ack_subject
+from ._consumed import (
+    Attributes,
+    Consumed,
+    consume,
+    consumer_attributes,
+    context_of,
+    hand_over,
+)
+from ._delivery import Delivery, remember
+from ._guard import guarded
+from ._receive import Reception, receive_one
+from ._subjects import Handling
+from ._telemetry import Telemetry, end_span
+
+
+@guarded(None)
+def finish_fetch(telemetry: Telemetry, reception: Reception, messages: Sequence[Any]) -> None:
+    """The span of a fetch that brought ``messages``.
+
+    What follows the fetch of one message is about that message, as after ``next_msg``. Of several,
+    each keeps its own context, for ``process_span`` and ``use_message_context``.
+    """
+    found = (consume(telemetry, reception.subscriber, message) for message in messages)
+    batch = [consumed for consumed in found if consumed is not None]
+    count: Attributes = {_semconv.MESSAGING_BATCH_MESSAGE_COUNT: len(messages)}
+    if len(messages) == 1 and batch:
+        receive_one(telemetry, reception, batch[0], count)
+        return
+    for consumed in batch:
+        hand_over(telemetry, consumed, None)
+        context = context_of(telemetry, consumed)
+        remember(consumed.message, Delivery(context, consumed.creation, reception.subscriber))
+    traced = [c for c in batch if c.destination.handling is Handling.TRACE]
+    tracer = telemetry.tracer()
+    if traced and tracer is not None:
+        _record(tracer, reception, traced, count)
+
+
+def _record(
+    tracer: Tracer, reception: Reception, batch: Sequence[Consumed], count: Attributes
+) -> None:
+    attributes: Attributes = {
+        **batch[0].connection.attributes,
+        _semconv.MESSAGING_OPERATION_NAME: reception.operation,
+        _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_RECEIVE,
+        **count,
+    }
+    delivery = parse_ack_subject(batch[0].message.reply)
+    if delivery is not None:
+        attributes.update(consumer_attributes(delivery, reception.subscriber))
+    subject = _common([consumed.message.subject for consumed in batch])
+    if subject is not None:
+        attributes[_semconv.MESSAGING_DESTINATION_NAME] = subject
+    template = _common([consumed.template for consumed in batch])
+    if template is not None:
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
+    span = tracer.start_span(
+        _semconv.span_name(reception.operation, template or subject),
+        Context() if reception.ambient is None else reception.ambient,
+        SpanKind.CLIENT,
+        attributes,
+        [Link(consumed.creation) for consumed in batch if consumed.creation is not None],
+        reception.started_at,
+    )
+    end_span(span)
+
+
+def _common(values: Sequence[str | None]) -> str | None:
+    """What all of ``values`` are, None where they differ."""
+    return values[0] if len(set(values)) == 1 else None

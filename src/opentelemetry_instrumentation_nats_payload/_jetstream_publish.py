@@ -1,0 +1,170 @@
+"""JetStream's ``publish`` and ``publish_async``: one span until the acknowledgement.
+
+A message that only grew too large through us is sent again as it was: a stream may have a
+``max_msg_size`` of its own, which no client can know. What it refuses (error 10054) it has not
+stored. From then on the subject's messages only grow up to the size that was accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial, wraps
+from typing import Any
+
+from . import _semconv
+from ._futures import exception_of
+from ._guard import guarded
+from ._message import message_of
+from ._operation import Operation, close_operation, open_operation
+from ._patching import unbound
+from ._producer import fail_operation
+from ._telemetry import Telemetry, end_span
+
+_TOO_LARGE = 10054
+_PENDING = "_otel_nats_pending"
+
+
+def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
+    """``JetStreamContext.publish``."""
+    call = unbound(original)
+
+    async def attempt(operation: Operation, *args: Any, **kwargs: Any) -> Any:
+        """The acknowledgement, or None if the message is to be sent as it was."""
+        try:
+            return await call(*args, **kwargs)
+        except Exception as error:
+            if not operation.may_grow or operation.original is None or not _is_refusal(error):
+                raise
+            return None
+
+    @wraps(original)
+    async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
+        operation = Operation(_semconv.OPERATION_PUBLISH)
+        if not telemetry.is_active or not open_operation(operation):
+            return await call(self, *args, **kwargs)
+        try:
+            ack = await attempt(operation, self, *args, **kwargs)
+            if ack is None and operation.original is not None:
+                operation.may_grow = False
+                open_operation(operation)
+                ack = await attempt(operation, self, *args, **kwargs)
+                telemetry.size_limits.learn(operation.original)
+        except BaseException as error:
+            fail_operation(telemetry, operation, self._nc, message_of(args, kwargs), error)
+            raise
+        close_operation(operation)
+        _end(operation, ack)
+        return ack
+
+    return publish
+
+
+def _is_refusal(error: Exception) -> bool:
+    return getattr(error, "err_code", None) == _TOO_LARGE
+
+
+@guarded(None)
+def _end(operation: Operation, ack: Any) -> None:
+    """End the span of what was acknowledged. The stream and sequence are the id of a message that
+    was given none.
+    """
+    span = operation.span
+    if span is None:
+        return
+    if span.is_recording() and operation.message_id is None:
+        message_id = _semconv.message_id(ack.stream, ack.seq)
+        span.set_attribute(_semconv.MESSAGING_MESSAGE_ID, message_id)
+    end_span(span)
+
+
+def wrap_publish_async(original: Any, telemetry: Telemetry) -> Any:
+    """``JetStreamContext.publish_async``."""
+    call = unbound(original)
+
+    @wraps(original)
+    async def publish_async(self: Any, *args: Any, **kwargs: Any) -> Any:
+        pending: dict[str, Operation] = self.__dict__.setdefault(_PENDING, {})
+        operation = Operation(_semconv.OPERATION_PUBLISH, pending)
+        if not telemetry.is_active or not open_operation(operation):
+            return await call(self, *args, **kwargs)
+        try:
+            future = await call(self, *args, **kwargs)
+        except BaseException as error:
+            operation.forget()
+            fail_operation(telemetry, operation, self._nc, message_of(args, kwargs), error)
+            raise
+        close_operation(operation)
+        future.add_done_callback(partial(_settle, telemetry, operation))
+        return future
+
+    return publish_async
+
+
+@guarded(None)
+def _settle(telemetry: Telemetry, operation: Operation, future: asyncio.Future[Any]) -> None:
+    """The future of a ``publish_async`` is done."""
+    operation.forget()
+    error = None if future.cancelled() else exception_of(future)
+    if future.cancelled() or error is not None:
+        if operation.span is not None:
+            end_span(operation.span, error)
+        return
+    if operation.original is not None and not operation.may_grow:
+        telemetry.size_limits.learn(operation.original)
+    _end(operation, future.result())
+
+
+def wrap_async_reply(original: Any, telemetry: Telemetry) -> Any:
+    """``JetStreamContext._handle_async_reply``, which resolves those futures.
+
+    nats-py 2.16 does not resolve that of a message which the server refused: the error goes to
+    ``error_cb``, and has to end the span.
+    """
+    call = unbound(original)
+
+    @wraps(original)
+    async def handle(self: Any, message: Any) -> Any:
+        operation = _operation_of(self, message) if telemetry.is_active else None
+        if operation is None:
+            return await call(self, message)
+        if _is_refused(operation, message) and await _publish_again(self._nc, operation):
+            return None
+        try:
+            return await call(self, message)
+        except Exception as error:
+            operation.forget()
+            span, operation.span = operation.span, None  # the future may still be cancelled
+            if span is not None:
+                end_span(span, error)
+            raise
+
+    return handle
+
+
+@guarded(None)
+def _operation_of(context: Any, message: Any) -> Operation | None:
+    pending: dict[str, Operation] = context.__dict__.get(_PENDING, {})
+    return pending.get(message.subject)
+
+
+@guarded(False)
+def _is_refused(operation: Operation, message: Any) -> bool:
+    """Whether the message was refused, for the first time, after it grew."""
+    if operation.original is None or not operation.may_grow:
+        return False
+    error: dict[str, Any] = json.loads(message.data).get("error") or {}
+    return error.get("err_code") == _TOO_LARGE
+
+
+async def _publish_again(client: Any, operation: Operation) -> bool:
+    """Send the message as it was, for the same reply; False if that was not possible."""
+    operation.may_grow = False
+    open_operation(operation)
+    try:
+        await client.publish(*(operation.original or ()))
+    except Exception:
+        return False  # the caller gets the error that it would have got
+    finally:
+        close_operation(operation)
+    return True

@@ -1,0 +1,114 @@
+"""The methods of nats-py that are replaced. Imported only where nats-py is."""
+
+from __future__ import annotations
+
+import importlib
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from nats.aio import subscription
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.client import JetStreamContext
+from nats.js.manager import JetStreamManager
+
+from . import (
+    _client,
+    _iteration,
+    _jetstream,
+    _jetstream_publish,
+    _pull,
+    _semconv,
+    _settle,
+)
+from ._guard import logger
+from ._patching import PatchTable
+from ._telemetry import Telemetry
+
+
+def replace_methods(patches: PatchTable, telemetry: Telemetry) -> None:
+    """Put our wrappers in the place of nats-py's methods."""
+    _replace_client(patches, telemetry)
+    _replace_messages(patches, telemetry)
+    _replace_iteration(patches, telemetry)
+    _replace_jetstream(patches, telemetry)
+    _replace_micro(patches, telemetry)
+
+
+def _replace_client(patches: PatchTable, telemetry: Telemetry) -> None:
+    wrapped = {"telemetry": telemetry}
+    patches.replace(Client, "publish", partial(_client.wrap_publish, **wrapped))
+    patches.replace(Client, "request", partial(_client.wrap_request, **wrapped))
+    connect = partial(_client.wrap_connect, patches=patches, **wrapped)
+    patches.replace(Client, "connect", connect)
+    subscribe = partial(_client.wrap_subscribe, patches=patches, **wrapped)
+    patches.replace(Client, "subscribe", subscribe)
+
+
+def _replace_messages(patches: PatchTable, telemetry: Telemetry) -> None:
+    respond = partial(_client.wrap_respond, telemetry=telemetry, request_of=_itself)
+    patches.replace(Msg, "respond", respond)
+    operations = {
+        "ack": _semconv.OPERATION_ACK,
+        "ack_sync": _semconv.OPERATION_ACK,
+        "nak": _semconv.OPERATION_NAK,
+        "term": _semconv.OPERATION_TERM,
+        "in_progress": _semconv.OPERATION_IN_PROGRESS,
+    }
+    for name, operation in operations.items():
+        settle = partial(_settle.wrap_settle, telemetry=telemetry, operation=operation)
+        patches.replace(Msg, name, settle)
+
+
+def _itself(message: Msg) -> Msg:
+    return message
+
+
+def _replace_iteration(patches: PatchTable, telemetry: Telemetry) -> None:
+    next_msg = partial(_iteration.wrap_next_msg, telemetry=telemetry)
+    patches.replace(subscription.Subscription, "next_msg", next_msg)
+    iterator: Any = getattr(subscription, "_SubscriptionMessageIterator", None)
+    if iterator is None:
+        logger.debug("this nats-py has no _SubscriptionMessageIterator to instrument")
+        return
+    for name, wrap in (("__anext__", _iteration.wrap_anext), ("__aiter__", _iteration.wrap_aiter)):
+        patches.replace(iterator, name, partial(wrap, telemetry=telemetry))
+
+
+def _replace_jetstream(patches: PatchTable, telemetry: Telemetry) -> None:
+    for owner in (JetStreamContext, JetStreamManager):
+        init = partial(_jetstream.wrap_init, telemetry=telemetry)
+        patches.replace(owner, "__init__", init)
+    for name in ("_api_request", "get_msg"):
+        api_request = partial(_jetstream.wrap_api_request, telemetry=telemetry)
+        patches.replace(JetStreamManager, name, api_request)
+    patches.replace(JetStreamContext, "subscribe_bind", _jetstream.wrap_subscribe_bind)
+    wrappers = {
+        "publish": _jetstream_publish.wrap_publish,
+        "publish_async": _jetstream_publish.wrap_publish_async,
+        "_handle_async_reply": _jetstream_publish.wrap_async_reply,
+        "pull_subscribe": _pull.wrap_pull_subscribe,
+    }
+    for name, wrap in wrappers.items():
+        patches.replace(JetStreamContext, name, partial(wrap, telemetry=telemetry))
+    fetch = partial(_pull.wrap_fetch, telemetry=telemetry)
+    patches.replace(JetStreamContext.PullSubscription, "fetch", fetch)
+
+
+def _replace_micro(patches: PatchTable, telemetry: Telemetry) -> None:
+    try:
+        service = importlib.import_module("nats.micro.service")
+        request = importlib.import_module("nats.micro.request")
+    except ImportError:
+        logger.debug("this nats-py has no nats.micro")
+        return
+    from . import _micro  # noqa: PLC0415  (imports nats.micro)
+
+    request_of = attrgetter("_msg")
+    respond = partial(_client.wrap_respond, telemetry=telemetry, request_of=request_of)
+    patches.replace(request.Request, "respond", respond)
+    respond_error = partial(_micro.wrap_respond_error, telemetry=telemetry)
+    patches.replace(request.Request, "respond_error", respond_error)
+    init = partial(_micro.wrap_init, telemetry=telemetry)
+    patches.replace(service.Endpoint, "__init__", init)

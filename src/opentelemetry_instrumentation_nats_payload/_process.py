@@ -1,0 +1,111 @@
+"""The processing of a message: its span, and the context that it runs in."""
+
+from __future__ import annotations
+
+from contextvars import Token
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanKind, Tracer
+
+from . import _semconv
+from ._ack_subject import is_ack_subject
+from ._consumed import (
+    Consumed,
+    attributes_of,
+    consume,
+    context_of,
+    hand_over,
+    parent_and_links,
+)
+from ._delivery import Delivery, remember
+from ._guard import guarded
+from ._subjects import Handling
+from ._subscriber import Subscriber
+from ._telemetry import Telemetry, call_hook, end_span
+
+
+class Process(NamedTuple):
+    """A message being processed."""
+
+    span: Span | None
+    token: Token[Context]
+    delivery: Delivery
+    started_at: float
+    """By ``time.perf_counter``, in seconds; 0 for a message that is not to be acknowledged."""
+
+
+@guarded(None)
+def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Process | None:
+    """Make the message's context current and start its span; None if there is nothing to do.
+
+    Nothing of the current context goes in: nats-py runs callbacks in a task that copied whatever
+    was current when ``subscribe`` was called.
+    """
+    consumed = consume(telemetry, subscriber, message)
+    if consumed is None:
+        return None
+    context = context_of(telemetry, consumed)
+    is_traced = consumed.destination.handling is Handling.TRACE
+    tracer = telemetry.tracer() if is_traced else None
+    span = tracer and _start_own_span(telemetry, tracer, consumed)
+    if span is not None:
+        context = trace.set_span_in_context(span, context)
+    hand_over(telemetry, consumed, context if span is not None else None)
+    if not context and not context_api.get_current():
+        return None
+    delivery = Delivery(context, consumed.creation, subscriber)
+    remember(message, delivery)
+    return begin(telemetry, span, context, delivery, message)
+
+
+def begin(
+    telemetry: Telemetry, span: Span | None, context: Context, delivery: Delivery, message: Any
+) -> Process:
+    """The last step of a start: the hook, and the context."""
+    started_at = 0.0
+    if span is not None and span.is_recording():
+        if telemetry.process_hook is not None:
+            call_hook(telemetry.process_hook, span, message)
+        if is_ack_subject(message.reply):
+            started_at = perf_counter()
+    return Process(span, context_api.attach(context), delivery, started_at)
+
+
+def finish_process(process: Process, error: BaseException | None = None) -> None:
+    """Give the former context back and end the span; ``error`` is what the callback raised."""
+    # A coroutine that is thrown away, its loop gone, is closed in another context.
+    if not isinstance(error, GeneratorExit):
+        context_api.detach(process.token)
+    if process.span is not None:
+        if process.started_at:
+            _set_outcome(process.span, process.delivery, process.started_at)
+        error = error or process.delivery.error
+        # An error that was answered, and not raised, has no stack trace.
+        is_raised = error is not None and error.__traceback__ is not None
+        end_span(process.span, error, record=is_raised)
+
+
+@guarded(None)
+def _set_outcome(span: Span, delivery: Delivery, started_at: float) -> None:
+    span.set_attribute(_semconv.NATS_ACK_OUTCOME, delivery.outcome or _semconv.OUTCOME_NONE)
+    if delivery.settled_at >= started_at:
+        span.set_attribute(_semconv.NATS_ACK_DURATION, delivery.settled_at - started_at)
+
+
+@guarded(None)
+def _start_own_span(telemetry: Telemetry, tracer: Tracer, consumed: Consumed) -> Span:
+    return start_span(tracer, consumed, *parent_and_links(telemetry, consumed))
+
+
+def start_span(
+    tracer: Tracer, consumed: Consumed, parent: Context, links: tuple[Link, ...]
+) -> Span:
+    """A process span."""
+    operation = _semconv.OPERATION_PROCESS
+    name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
+    attributes = attributes_of(consumed, operation, _semconv.TYPE_PROCESS)
+    return tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links)

@@ -1,0 +1,150 @@
+"""A message that the application asked for: its span, and the context of what follows."""
+
+from __future__ import annotations
+
+import asyncio
+from time import time_ns
+from typing import Any, NamedTuple
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import Span, SpanKind, Tracer
+
+from . import _semconv
+from ._connection import connection_of
+from ._consumed import (
+    Attributes,
+    Consumed,
+    attributes_of,
+    consume,
+    context_of,
+    hand_over,
+    parent_and_links,
+)
+from ._continuation import ambient, continue_in, give_back
+from ._delivery import Delivery, remember
+from ._guard import guarded
+from ._subjects import Handling, is_reserved
+from ._subscriber import Subscriber
+from ._telemetry import Telemetry, end_span
+
+
+class Reception(NamedTuple):
+    """A call under way that waits for messages."""
+
+    operation: str
+    """``receive`` or ``fetch``."""
+
+    subscriber: Subscriber
+    source: object
+    """The subscription that is asked."""
+
+    ambient: Context | None
+    """The current context, if a span goes on in it."""
+
+    started_at: int
+    """Nanoseconds since 1970."""
+
+
+@guarded(None)
+def start_receive(operation: str, subscriber: Subscriber, source: object) -> Reception | None:
+    """Give back the context of the message before; None if there is nothing to do."""
+    if is_internal(subscriber):
+        return None
+    if context_api.get_current() and not is_instrumentation_enabled():
+        return None
+    give_back(source)
+    return Reception(operation, subscriber, source, ambient(), time_ns())
+
+
+def is_internal(subscriber: Subscriber) -> bool:
+    """Whether what was subscribed to is no application's: an inbox, or an object store."""
+    subject = subscriber.subject
+    if is_reserved(subject):
+        return True
+    return subject.startswith(connection_of(subscriber.client).inbox_prefixes)
+
+
+@guarded(None)
+def finish_receive(telemetry: Telemetry, reception: Reception, message: Any) -> None:
+    """The span of a message that is handed over, and the context of the code that follows."""
+    consumed = consume(telemetry, reception.subscriber, message)
+    if consumed is not None:
+        receive_one(telemetry, reception, consumed, {})
+
+
+def receive_one(
+    telemetry: Telemetry, reception: Reception, consumed: Consumed, more: Attributes
+) -> None:
+    """Hand one message over, whose span also has the attributes ``more``.
+
+    Under a span of the application's, what follows stays there, and the field as it came: code
+    that reads it by hand goes on with the trace of the message.
+    """
+    message = consumed.message
+    context = context_of(telemetry, consumed)
+    is_traced = consumed.destination.handling is Handling.TRACE
+    tracer = telemetry.tracer() if is_traced else None
+    span = tracer and _start_span(telemetry, tracer, reception, consumed, more)
+    is_free = reception.ambient is None
+    if span is not None and is_free:
+        context = trace.set_span_in_context(span, context)
+    hand_over(telemetry, consumed, context if span is not None and is_free else None)
+    remember(message, Delivery(context, consumed.creation, reception.subscriber))
+    if is_free and telemetry.settings.continue_received:
+        continue_in(context, reception.source)
+    if span is not None:
+        end_span(span)
+
+
+@guarded(None)
+def _start_span(
+    telemetry: Telemetry,
+    tracer: Tracer,
+    reception: Reception,
+    consumed: Consumed,
+    more: Attributes,
+) -> Span:
+    parent, links = parent_and_links(telemetry, consumed, reception.ambient)
+    operation = reception.operation
+    name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
+    attributes = attributes_of(consumed, operation, _semconv.TYPE_RECEIVE)
+    attributes.update(more)
+    # In the trace of the message the wait, maybe since long before it was sent, is no part.
+    started_at = None if reception.ambient is None else reception.started_at
+    return tracer.start_span(name, parent, SpanKind.CLIENT, attributes, links, started_at)
+
+
+@guarded(None)
+def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -> None:
+    """The span of a call that raised, where it is part of something that has one.
+
+    An idle poll that timed out is none, nor is the end of an iteration. Without a span around
+    it, a loop that polls a closed connection would fill the backend.
+    """
+    if reception.ambient is None or isinstance(error, (asyncio.TimeoutError, StopAsyncIteration)):
+        return
+    subscriber = reception.subscriber
+    destination = telemetry.rules.classify(subscriber.subject)
+    tracer = telemetry.tracer() if destination.handling is Handling.TRACE else None
+    if tracer is None:
+        return
+    attributes: Attributes = {
+        **connection_of(subscriber.client).attributes,
+        _semconv.MESSAGING_OPERATION_NAME: reception.operation,
+        _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_RECEIVE,
+    }
+    template = destination.template or subscriber.template
+    if template is not None:
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
+    elif subscriber.subject:
+        attributes[_semconv.MESSAGING_DESTINATION_NAME] = subscriber.subject
+    if subscriber.queue:
+        attributes[_semconv.MESSAGING_CONSUMER_GROUP_NAME] = subscriber.queue
+    name = _semconv.span_name(reception.operation, template or subscriber.subject)
+    span = tracer.start_span(
+        name, reception.ambient, SpanKind.CLIENT, attributes, start_time=reception.started_at
+    )
+    end_span(span, error)
