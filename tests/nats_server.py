@@ -16,7 +16,8 @@ from urllib.parse import urlparse
 _START_SECONDS = 20.0
 
 
-def _executable() -> str:
+def bundled_server() -> str:
+    """The path of the nats-server that the tests are installed with."""
     beside_python = Path(sys.executable).with_name("nats-server")
     found = str(beside_python) if beside_python.exists() else shutil.which("nats-server")
     if found is None:
@@ -25,12 +26,15 @@ def _executable() -> str:
 
 
 @contextmanager
-def nats_server(directory: Path, configuration: str = "") -> Generator[str]:
+def nats_server(
+    directory: Path, configuration: str = "", executable: str | None = None
+) -> Generator[str]:
     """Run a nats-server with JetStream; yields its URL.
 
     Args:
         directory: an empty directory of its own.
         configuration: further lines of its configuration file.
+        executable: the bundled one if not given.
     """
     config = directory / "nats-server.conf"
     config.write_text(
@@ -38,7 +42,7 @@ def nats_server(directory: Path, configuration: str = "") -> Generator[str]:
         f'jetstream {{ store_dir: "{directory}/js" }}\n{configuration}\n'
     )
     with (directory / "nats-server.log").open("wb") as log:
-        command = [_executable(), "-c", str(config)]
+        command = [executable or bundled_server(), "-c", str(config)]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         yield _wait_until_ready(process, directory)
