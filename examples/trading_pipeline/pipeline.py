@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from .broker import start_broker
+from .child import Child, Echo
 from .environment import SERVICES, process_environment, service_command, telemetry_settings
 from .feed import Feed, running_feed
-from .processes import Child, Children, Echo, running_children
+from .processes import Children, running_children
 from .progress import Progress, shown_progress
 from .rows import expected_rows, stored_rows
 

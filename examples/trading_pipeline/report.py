@@ -48,6 +48,8 @@ def print_summary(console: Console, summary: Summary) -> None:
 
 def _lines(summary: Summary) -> Iterator[str]:
     yield f"traces: {summary.traces}, spans: {summary.spans}"
+    operations = (f"{name} {count:g}" for name, count in summary.spans_per_trace.items())
+    yield f"spans per trace: {', '.join(operations) or 'none'}"
     for fault, count in sorted(summary.faults.items()):
         yield f"incomplete: {fault} ({count} traces)"
     if summary.latency_p50_ms is not None and summary.latency_p95_ms is not None:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 # What one market message leads to: a signal of each of two services, and for each signal the
-# three events of its execution.
+# three events of its execution, which come from JetStream.
 ROWS_PER_MESSAGE = {"market": 1, "signals": 2, "execution": 6}
 
 

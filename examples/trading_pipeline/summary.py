@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .rows import expected_rows
-from .traces import Trace, faults, latency, percentile, slowest_hop
+from .traces import Trace, faults, latency, operations, percentile, slowest_hop
 
 EXECUTING_SERVICE = "tradeengine"
 
@@ -22,11 +22,15 @@ class SlowestHop:
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of the messages; latencies are from ingestion to execution."""
+    """What came of the messages; latencies are from ingestion to execution.
+
+    Spans per trace are counted by operation: publish, process, fetch, store.
+    """
 
     with_plugin: bool
     messages: int
     spans: int
+    spans_per_trace: dict[str, float]
     traces: int
     complete: int
     faults: dict[str, int]
@@ -65,6 +69,7 @@ def summarise(
         with_plugin=with_plugin,
         messages=messages,
         spans=sum(map(len, traces)),
+        spans_per_trace=_spans_per_trace(traces),
         traces=len(traces),
         complete=len(complete),
         faults=dict(Counter(fault for trace_faults in found for fault in trace_faults)),
@@ -74,6 +79,11 @@ def summarise(
         rows=rows,
         rows_expected=expected_rows(messages),
     )
+
+
+def _spans_per_trace(traces: Sequence[Trace]) -> dict[str, float]:
+    counts = sorted(operations(traces).items())
+    return {operation: round(count / len(traces), 2) for operation, count in counts}
 
 
 def typical(traces: Sequence[Trace], services: Collection[str]) -> Trace | None:

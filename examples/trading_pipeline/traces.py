@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +53,11 @@ def faults(trace: Trace, services: Collection[str]) -> list[str]:
     return found
 
 
+def operations(traces: Iterable[Trace]) -> Counter[str]:
+    """How many spans there are of each operation, the first word of their names."""
+    return Counter(span.name.partition(" ")[0] for trace in traces for span in trace)
+
+
 def walk(trace: Trace) -> Iterator[tuple[int, Span]]:
     """Each span with its depth, parents before children; orphans come as roots."""
     ids = {span.span_id for span in trace}
@@ -77,7 +82,7 @@ def hops(trace: Trace) -> Iterator[tuple[str, float]]:
     """Each way from one service to another, with the milliseconds it took.
 
     A hop lasts from the start of the publish span to the end of the process span, so it holds
-    the delivery and the receiving service's work.
+    the delivery and the receiving service's work; or to the fetch span, which is the delivery.
     """
     spans = {span.span_id: span for span in trace}
     for span in trace:

@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 
+from .execution_reader import ExecutionReader
 from .lifecycle import announce_ready, run
 from .storage import Storage
 
@@ -28,8 +29,8 @@ except ImportError:  # only with --without-plugin
 logger = logging.getLogger("data_manager")
 tracer = trace.get_tracer("data_manager")
 
-# The first tokens of the subjects.
-HOPS = ("market", "signals", "execution")
+# The first tokens of the subjects that are subscribed to; executions come from their stream.
+HOPS = ("market", "signals")
 
 
 class DataManager:
@@ -43,7 +44,7 @@ class DataManager:
         self._workers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start the workers, then subscribe to every hop of the pipeline."""
+        """Start the workers, then subscribe to market data and signals."""
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._worker_count)]
         for hop in HOPS:
             await self._nc.subscribe(f"{hop}.>", queue="data-manager", cb=self.on_message)
@@ -67,13 +68,14 @@ class DataManager:
             except asyncio.TimeoutError:
                 continue
             try:
-                self._store(msg)
+                self.store(msg)
             except Exception:
                 logger.exception("could not store a message on %s", msg.subject)
             finally:
                 self._queue.task_done()
 
-    def _store(self, msg: Msg) -> None:
+    def store(self, msg: Msg) -> None:
+        """Store the message, by whichever way it came."""
         hop = msg.subject.partition(".")[0]
         document = json.loads(msg.data)
         with storing_span(document, hop):
@@ -103,10 +105,11 @@ async def serve(nc: Client, stopping: asyncio.Event) -> None:
     """Store messages until asked to stop, then store those that have arrived."""
     storage = Storage(os.environ["DATABASE_PATH"])
     manager = DataManager(nc, storage, workers=int(os.environ.get("STORE_WORKERS", "10")))
+    reader = ExecutionReader(nc.jetstream(), "data-manager", manager.store)
     try:
         await manager.start()
         await announce_ready(nc)
-        await stopping.wait()
+        await reader.read(stopping)
         await manager.stop()
     finally:
         storage.close()

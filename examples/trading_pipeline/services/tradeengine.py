@@ -13,8 +13,10 @@ from typing import Literal, TypedDict
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .execution_stream import ensure_stream
 from .lifecycle import announce_ready, run
 from .paper_account import PaperAccount, Side
 
@@ -84,8 +86,8 @@ Event = OrderAccepted | OrderFilled | PositionChanged
 class TradeEngine:
     """Executes every valid signal and publishes what came of it."""
 
-    def __init__(self, nc: Client, account: PaperAccount) -> None:
-        self._nc = nc
+    def __init__(self, js: JetStreamContext, account: PaperAccount) -> None:
+        self._js = js
         self._account = account
 
     async def on_signal(self, msg: Msg) -> None:
@@ -96,7 +98,7 @@ class TradeEngine:
             logger.warning("refused a signal on %s: %s", msg.subject, error)
             return
         publishes = [
-            self._nc.publish(
+            self._js.publish(
                 f"execution.{event.event}.{event.symbol}", event.model_dump_json().encode()
             )
             for event in self._execute(signal)
@@ -128,10 +130,14 @@ async def serve(nc: Client, stopping: asyncio.Event) -> None:
         order_value=float(os.environ.get("ORDER_VALUE", "100")),
         fee_rate=float(os.environ.get("FEE_RATE", "0.001")),
     )
-    engine = TradeEngine(nc, account)
-    await nc.subscribe("signals.>", queue="tradeengine", cb=engine.on_signal)
+    js = nc.jetstream()
+    await ensure_stream(js)
+    engine = TradeEngine(js, account)
+    signals = await nc.subscribe("signals.>", queue="tradeengine", cb=engine.on_signal)
     await announce_ready(nc)
     await stopping.wait()
+    # While the connection drains, the stream's acknowledgements no longer arrive.
+    await signals.drain()
     await nc.drain()
 
 
