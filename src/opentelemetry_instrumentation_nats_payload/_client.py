@@ -172,7 +172,7 @@ def wrap_respond(original: Any, telemetry: Telemetry, request_of: Callable[[Any]
 
     @wraps(original)
     async def respond(self: Any, *args: Any, **kwargs: Any) -> Any:
-        context = _reply_context(request_of(self)) if telemetry.is_active else None
+        context = _reply_context(self, request_of) if telemetry.is_active else None
         if context is None:
             return await call(self, *args, **kwargs)
         token = context_api.attach(context)
@@ -185,8 +185,9 @@ def wrap_respond(original: Any, telemetry: Telemetry, request_of: Callable[[Any]
 
 
 @guarded(None)
-def _reply_context(message: Any) -> Context | None:
+def _reply_context(responder: Any, request_of: Callable[[Any], Any]) -> Context | None:
     """The current context with what is known of a reply, None where that changes nothing."""
+    message = request_of(responder)
     current = context_api.get_current()
     context = with_echo(with_reply(current, message.reply), message.headers)
     return None if context is current else context

@@ -18,7 +18,8 @@ class Delivery:
     """A message's way through the application.
 
     Attributes:
-        context: what work on the message continues from, such as the context of its process span.
+        context: what work on the message continues from, such as the context of its process span;
+            None once the message was pickled, for a span can not be.
         creation: the span context that the message came with.
         subscriber: who it was delivered to.
         error: what went wrong in a handler, where nats-py keeps that from its caller.
@@ -46,8 +47,6 @@ class Delivery:
         self.outcome = outcome
         self.settled_at = perf_counter()
 
-    # A message can be copied and pickled, a span can not.
-
     def __deepcopy__(self, memo: object) -> Delivery:
         return self
 
@@ -67,6 +66,8 @@ def remember(message: Any, delivery: Delivery) -> None:
 
 
 def delivery_of(message: Any) -> Delivery | None:
-    """The :class:`Delivery` of ``message``, or None for one that was not handed over by us."""
+    """The :class:`Delivery` of ``message``, or None for one of which nothing is known."""
     delivery = getattr(message, _ATTRIBUTE, None)
-    return delivery if isinstance(delivery, Delivery) else None
+    if not isinstance(delivery, Delivery) or delivery.context is None:
+        return None
+    return delivery

@@ -51,7 +51,7 @@ def use_message_context(message: Any) -> Generator[Context]:
 @guarded(None)
 def _context_of(message: Any) -> Context | None:
     delivery = delivery_of(message)
-    if delivery is not None and delivery.context is not None:
+    if delivery is not None:
         return delivery.context
     embedded = receive(current_or_default(), message.data, message.headers).embedded
     return embedded.context if embedded else None

@@ -31,7 +31,7 @@ def start_process_of(telemetry: Telemetry, message: Any) -> Process | None:
         return None
     consumed = _consumed(telemetry, destination, message)
     delivery = delivery_of(message)
-    if delivery is None or delivery.context is None:
+    if delivery is None:
         context = context_of(telemetry, consumed)
         delivery = Delivery(context, consumed.creation, consumed.subscriber)
         remember(message, delivery)
