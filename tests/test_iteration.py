@@ -27,7 +27,7 @@ async def _published(nc: Any, subject: str, count: int) -> Subscription:
     await settle(nc)
     for _ in range(count):
         await nc.publish(subject, b"{}")
-    await nc.flush()
+    await settle(nc)
     await subscription.unsubscribe(limit=count)
     return subscription
 
@@ -134,7 +134,7 @@ async def test_a_cancelled_loop_leaves_nothing(
             in_body.set()
             await asyncio.Event().wait()
 
-    for is_published in (False, True):
+    for is_published in (True, False):  # in nats-py 2.2 a cancelled wait costs a message
         task = asyncio.create_task(work())
         await asyncio.sleep(0)
         if is_published:

@@ -96,8 +96,11 @@ async def test_an_account_import(
     instrumentation.start(carrier=carrier)
     js = nc.jetstream(prefix="acme.js")
     await js.publish("orders.1", b'{"a":1}')
-    config = ConsumerConfig(deliver_subject="deliver.app", filter_subject="orders.1")
-    await js.subscribe("orders.1", stream="ORDERS", config=config, cb=inbox.callback)
+    config = ConsumerConfig(
+        durable_name="push", deliver_subject="deliver.app", filter_subject="orders.1"
+    )
+    info = await js.add_consumer("ORDERS", config)
+    await js.subscribe_bind("ORDERS", info.config, "push", cb=inbox.callback)
     await inbox.data()
     await settle(nc)
     pull = await js.pull_subscribe("orders.1", durable="pull", stream="ORDERS")

@@ -100,7 +100,7 @@ def _without_field(seen: list[Any]) -> list[Any]:
         (_operation.Operation, "tell_growth"),
         (_operation.Operation, "tell_start"),
         (_process, "perf_counter"),
-        (_producer, "_role"),
+        (_producer, "role_of"),
         (_producer, "_start"),
         (_pull, "Subscriber"),
         (_receive, "ambient"),

@@ -18,7 +18,8 @@ from ._guard import guarded, logger
 from ._headers import without
 from ._message import Outgoing, message_id_of
 from ._operation import Operation, close_operation, open_operation, take_operation
-from ._reply import is_echo, is_reply
+from ._reply import is_echo
+from ._role import Role, role_of
 from ._subjects import Handling, is_reserved
 from ._telemetry import PublishDetails, Telemetry, call_hook, described, end_span
 
@@ -30,19 +31,6 @@ class Sender(NamedTuple):
     connection: Connection
     operation: Operation | None
     """What the publish is part of, if that is more than the publish."""
-
-
-class _Role(NamedTuple):
-    """What a message is, and what its span is called."""
-
-    operation: str
-    span_name: str
-    template: str | None
-    is_temporary: bool
-    """Whether the subject is an inbox."""
-
-    propagates: bool
-    """Whether the context goes into the message."""
 
 
 class Publish(NamedTuple):
@@ -70,7 +58,7 @@ def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publi
     if is_reserved(message.subject):
         return None
     connection = connection_of(client)
-    handling, role = _role(telemetry, connection, operation, message.subject, context)
+    handling, role = role_of(telemetry, connection, operation, message.subject, context)
     if role is None or handling is Handling.IGNORE:
         return None
     if handling is Handling.PROPAGATE:
@@ -95,33 +83,11 @@ def fail_operation(
         end_span(operation.span, error)
 
 
-def _role(
-    telemetry: Telemetry,
-    connection: Connection,
-    operation: Operation | None,
-    subject: str,
-    context: Context,
-) -> tuple[Handling, _Role | None]:
-    """What is done about a message to ``subject``, and its role; None for an internal one."""
-    if is_reply(subject, context, connection.inbox_prefixes, telemetry.replies):
-        inbox = connection.inbox_template(subject)
-        name = _semconv.OPERATION_RESPOND
-        # The name is without the subject: each requester may have its own, and each request.
-        role = _Role(name, name, inbox, inbox is not None, telemetry.settings.propagate_replies)
-        return telemetry.rules.handling(subject), role
-    destination = telemetry.rules.classify(subject)
-    if connection.is_api_request(subject):
-        return destination.handling, None
-    name = operation.name if operation else _semconv.OPERATION_PUBLISH
-    span_name = _semconv.span_name(name, destination.template or subject)
-    return destination.handling, _Role(name, span_name, destination.template, False, True)
-
-
 def _start(
     telemetry: Telemetry,
     tracer: Tracer | None,
     sender: Sender,
-    role: _Role,
+    role: Role,
     message: Outgoing,
     context: Context,
 ) -> Publish | None:
@@ -206,7 +172,7 @@ def _chosen_context(embedded: Embedded | None, context: Context) -> SpanContext 
 def _start_span(
     tracer: Tracer,
     sender: Sender,
-    role: _Role,
+    role: Role,
     message: Outgoing,
     context: Context,
     chosen: SpanContext | None,
