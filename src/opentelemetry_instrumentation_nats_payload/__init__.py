@@ -4,8 +4,9 @@ The trace context travels inside the JSON payload. Start a service with
 ``opentelemetry-instrument``, or call ``NATSInstrumentor().instrument()``.
 """
 
-from ._handoff import process_span, use_message_context
+from ._handoff import use_message_context
 from ._instrumentor import NATSInstrumentor
+from ._process_span import process_span
 from ._telemetry import ProcessHook, PublishDetails, PublishHook
 from .propagator import NATSTracePropagator, publish_with_trace_context
 from .version import __version__

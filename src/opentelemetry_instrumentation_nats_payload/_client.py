@@ -13,13 +13,16 @@ from opentelemetry.context import Context
 
 from . import _semconv
 from ._connection import discount
+from ._continuation import ambient
+from ._delivery import delivery_of
 from ._guard import guarded
 from ._message import Outgoing, message_of
 from ._operation import Operation, open_operation
 from ._patching import PatchTable, unbound
 from ._producer import Publish, fail_operation, start_publish
-from ._reply import with_echo, with_reply
+from ._reply import with_echo, with_handling, with_reply
 from ._request import finish_request
+from ._subjects import Handling
 from ._subscription import wrap_callback
 from ._telemetry import Telemetry, end_span
 
@@ -128,16 +131,16 @@ def wrap_request(original: Any, telemetry: Telemetry) -> Any:
 
     @wraps(original)
     async def request(self: Any, *args: Any, **kwargs: Any) -> Any:
-        operation = Operation(_semconv.OPERATION_REQUEST)
+        operation = Operation(_semconv.OPERATION_REQUEST, message_of(args, kwargs))
         # JetStream's publish is a request too, and has opened an operation of its own.
         if not telemetry.is_active or not open_operation(operation):
             return await call(self, *args, **kwargs)
         try:
             reply = await call(self, *args, **kwargs)
         except BaseException as error:
-            fail_operation(telemetry, operation, self, message_of(args, kwargs), error)
+            fail_operation(telemetry, operation, self, error)
             raise
-        finish_request(telemetry, operation, self, message_of(args, kwargs), reply)
+        finish_request(telemetry, operation, self, reply)
         return reply
 
     return request
@@ -172,22 +175,38 @@ def wrap_respond(original: Any, telemetry: Telemetry, request_of: Callable[[Any]
 
     @wraps(original)
     async def respond(self: Any, *args: Any, **kwargs: Any) -> Any:
-        context = _reply_context(self, request_of) if telemetry.is_active else None
+        context = _reply_context(telemetry, self, request_of) if telemetry.is_active else None
         if context is None:
             return await call(self, *args, **kwargs)
         token = context_api.attach(context)
         try:
-            return await call(self, *args, **kwargs)
-        finally:
+            result = await call(self, *args, **kwargs)
+        except GeneratorExit:  # the loop is gone, and with it the context of the token
+            raise
+        except BaseException:
             context_api.detach(token)
+            raise
+        context_api.detach(token)
+        return result
 
     return respond
 
 
 @guarded(None)
-def _reply_context(responder: Any, request_of: Callable[[Any], Any]) -> Context | None:
-    """The current context with what is known of a reply, None where that changes nothing."""
-    message = request_of(responder)
-    current = context_api.get_current()
-    context = with_echo(with_reply(current, message.reply), message.headers)
+def _reply_context(
+    telemetry: Telemetry, responder: Any, request_of: Callable[[Any], Any]
+) -> Context | None:
+    """The current context with what is known of a reply, None where that changes nothing.
+
+    Where no span of the application's goes on, a reply belongs to the trace of its request.
+    """
+    request = request_of(responder)
+    current = context = context_api.get_current()
+    delivery = delivery_of(request)
+    if delivery is not None and delivery.context and ambient() is None:
+        context = Context({**context, **delivery.context})
+    handling = telemetry.rules.handling(request.subject)
+    if handling is not Handling.TRACE:
+        context = with_handling(context, handling)
+    context = with_echo(with_reply(context, request.reply), request.headers)
     return None if context is current else context

@@ -1,8 +1,8 @@
 """What is known of a ``nats.aio.client.Client``: its server, limits, inboxes, JetStream prefixes.
 
-This and the wrapper modules (``_client``, ``_subscription``, ``_jetstream``, and the table of
-patches in ``_instrumentor``) are the only ones that know nats-py's insides. Its private names,
-all of them here:
+This, the table of patches in ``_methods`` and the wrapper modules (``_client``, ``_subscription``,
+``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``, ``_micro``) are the
+only ones that know nats-py's insides. Its private names, all of them here:
 
 ========================================  ===================================================
 ``Client._server_info``                   the server's INFO, a new dict at each connect
@@ -21,6 +21,7 @@ all of them here:
 ``_JSI._ccreq``                           its consumer's configuration, with the filter subject
 ``PushSubscription._sub``                 the subscription inside, which has ``_jsi``
 ``_SubscriptionMessageIterator._sub``     its subscription; the class is wrapped: iteration
+``JetStreamContext._async_reply_prefix``  None until ``publish_async`` has subscribed to replies
 ``PullSubscription._nc``, ``._sub``       the client, and the subscription that ``fetch`` asks
 ``Msg._client``                           the client
 ``Endpoint._handler``                     of micro, written: its exceptions are swallowed around it
@@ -65,7 +66,7 @@ class Connection:
         self._info: object = None
         self.supports_headers = False
         self._max_payload = 0
-        self.attributes: dict[str, str | int] = {}
+        self.attributes: dict[str, str | int] = {_semconv.MESSAGING_SYSTEM: _semconv.SYSTEM_NATS}
         self.inbox_prefixes = INBOX_PREFIXES
         self.api_prefixes: tuple[str, ...] = ()
 

@@ -17,10 +17,12 @@ from ._connection import Connection, connection_of
 from ._guard import guarded, logger
 from ._message import message_id_of
 from ._payload import Member
-from ._reply import with_reply
+from ._reply import with_echo, with_handling, with_reply
 from ._subjects import Destination, Handling, is_reserved
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry, described
+
+_STATUS_HEADER = "Status"
 
 Attributes = dict[str, str | int | float | bool]
 
@@ -54,22 +56,24 @@ class Consumed(NamedTuple):
 
 
 def consume(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Consumed | None:
-    """What ``message`` carries; None for one that is internal or excluded."""
+    """What ``message`` carries; None for one that is internal, a status, or excluded."""
     connection = connection_of(subscriber.client)
     # By the subject of the message: push deliveries arrive on subscriptions to inboxes.
     subject: str = message.subject
     if is_reserved(subject) or subject.startswith(connection.inbox_prefixes):
         return None
+    if not message.data and message.headers and _STATUS_HEADER in message.headers:
+        return None  # no responders, a heartbeat, no more messages
     destination = telemetry.rules.classify(subject)
     if destination.handling is Handling.IGNORE:
         return None
-    received = _receive(telemetry, message)
+    received = _carried(telemetry, message)
     _log(subject, received)
     return Consumed(message, subscriber, connection, destination, received)
 
 
 @guarded(None)
-def _receive(telemetry: Telemetry, message: Any) -> Received | None:
+def _carried(telemetry: Telemetry, message: Any) -> Received | None:
     return receive(telemetry, message.data, message.headers)
 
 
@@ -99,7 +103,10 @@ def context_of(telemetry: Telemetry, consumed: Consumed) -> Context:
     reply = consumed.message.reply
     if reply:
         telemetry.replies.add(reply)
-        context = with_reply(context, reply)
+        # nats.publish(message.reply, ..., headers=message.headers) is what respond() does.
+        context = with_echo(with_reply(context, reply), consumed.message.headers)
+        if consumed.destination.handling is Handling.PROPAGATE:
+            context = with_handling(context, Handling.PROPAGATE)
     if embedded and telemetry.settings.consumer_parent == "link":
         context = context_api.set_value(RECEIVED_KEY, embedded.span_context, context)
     return context

@@ -1,33 +1,60 @@
-"""The context of a received message, current in the task that received it.
+"""Contexts of messages, made current: while one is worked on, and after one was asked for.
 
 ``next_msg`` and ``async for`` hand a message over and are not told when the work on it ends. Its
 context is therefore attached in the caller's task, and replaced by that of the next message, or
 given back when the same subscription is asked again.
 
 Nothing is detached by a token: that is only possible in the very context in which it was made,
-and a task may be cancelled, or an iterator thrown away, in another one.
+and a task may be cancelled, or an iterator or generator thrown away, in another one.
 """
 
 from __future__ import annotations
 
 from typing import Any, cast
+from weakref import ref
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span
+from opentelemetry.trace import INVALID_SPAN
 
-_KEY = context_api.create_key("nats-continued")
+_WORK_KEY = context_api.create_key("nats-work")
+_CONTINUED_KEY = context_api.create_key("nats-continued")
+
+
+class Work:
+    """The work on a message, from its beginning to its end."""
+
+    __slots__ = ("former", "is_over", "span")
+
+    def __init__(self, context: Context) -> None:
+        self.former = context_api.get_current()
+        self.span = trace.get_current_span(context)
+        self.is_over = False
+
+
+def begin_work(context: Context) -> Work:
+    """Make ``context`` current until the end of the work."""
+    work = Work(context)
+    context_api.attach(context_api.set_value(_WORK_KEY, work, context))
+    return work
+
+
+def end_work(work: Work) -> None:
+    """Give the former context back, if that of ``work`` is still current."""
+    work.is_over = True
+    if context_api.get_current().get(_WORK_KEY) is work:
+        context_api.attach(work.former)
 
 
 class _Continued:
-    """What was added to the context of a task, and by whom."""
+    """What was added to the context of a task, and after what."""
 
     __slots__ = ("added", "former", "source", "span")
 
-    def __init__(self, source: object, span: Span, added: Context, former: Context) -> None:
-        self.source = id(source)
-        self.span = span
+    def __init__(self, source: object, added: Context, former: Context) -> None:
+        self.source = ref(source)
+        self.span = trace.get_current_span(added)
         self.added = added
         self.former = former
 
@@ -35,54 +62,68 @@ class _Continued:
 def ambient() -> Context | None:
     """The current context, if a span is current in it that goes on and is the application's.
 
-    A task keeps the span that was current when it was made, also when that has ended long since.
+    A task keeps the context in which it was made, also when that span, or the work on that
+    message, has ended long since. A span that is not sampled has no end that could be seen.
     """
     context = context_api.get_current()
     span = trace.get_current_span(context)
     if not span.get_span_context().is_valid or getattr(span, "end_time", None) is not None:
+        return None
+    work = cast("Work | None", context.get(_WORK_KEY))
+    if work is not None and work.is_over and work.span is span:
         return None
     continued = _continued_in(context)
     return None if continued is not None and continued.span is span else context
 
 
 def continue_in(context: Context, source: object) -> None:
-    """Make ``context`` current in this task, until :func:`give_back` or the next call.
+    """Make ``context``, with its span, current in this task, until :func:`give_back`.
 
     Args:
         context: what a message carries and, if it has one, its span.
         source: the subscription that the message is from.
     """
-    former = _without_continued(context_api.get_current())
-    span = trace.get_current_span(context)
-    added = Context(context)
-    if span is INVALID_SPAN and trace.get_current_span(former) is not INVALID_SPAN:
-        added = trace.set_span_in_context(INVALID_SPAN, context)  # not one that ended long since
-    if added:
-        continued = _Continued(source, span, added, former)
-        context_api.attach(Context({**former, **added, _KEY: continued}))
-    else:
-        context_api.attach(former)
+    has_span = trace.get_current_span(context) is not INVALID_SPAN
+    if not has_span and trace.get_current_span() is not INVALID_SPAN:
+        context = trace.set_span_in_context(INVALID_SPAN, context)  # not one that has ended
+    add(context, source)
+
+
+def add(values: Context, source: object) -> None:
+    """Add ``values`` to the context of this task, until :func:`give_back`."""
+    if values:
+        former = context_api.get_current()
+        continued = _Continued(source, values, former)
+        context_api.attach(Context({**former, **values, _CONTINUED_KEY: continued}))
 
 
 def give_back(source: object) -> None:
-    """Take the context of the last message of ``source`` out of the current one."""
+    """Take the context of the last message of ``source`` out of the current one, and those of the
+    messages that were asked for while it was worked on.
+    """
     context = context_api.get_current()
-    continued = _continued_in(context)
-    if continued is not None and continued.source == id(source):
-        context_api.attach(_without_continued(context))
+    last = _continued_in(context)
+    while last is not None and last.source() is not source:
+        last = _continued_in(last.former)
+    while last is not None:
+        innermost = _continued_in(context)
+        context = _without_continued(context)
+        if innermost is last:
+            context_api.attach(context)
+            return
 
 
 def _continued_in(context: Context) -> _Continued | None:
-    return cast("_Continued | None", context.get(_KEY))
+    return cast("_Continued | None", context.get(_CONTINUED_KEY))
 
 
 def _without_continued(context: Context) -> Context:
-    """``context`` as it would be without us; what the application has set meanwhile stays."""
+    """``context`` before the last addition; what the application has set meanwhile stays."""
     continued = _continued_in(context)
     if continued is None:
         return context
-    values: dict[str, Any] = {k: v for k, v in context.items() if k != _KEY}
-    for key, value in continued.added.items():
+    values: dict[str, Any] = dict(context)
+    for key, value in (*continued.added.items(), (_CONTINUED_KEY, continued)):
         if values.get(key) is value:
             del values[key]
             if key in continued.former:

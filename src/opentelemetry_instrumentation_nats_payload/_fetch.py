@@ -18,6 +18,7 @@ from ._consumed import (
     context_of,
     hand_over,
 )
+from ._continuation import ambient
 from ._delivery import Delivery, remember
 from ._guard import guarded
 from ._receive import Reception, receive_one
@@ -32,6 +33,8 @@ def finish_fetch(telemetry: Telemetry, reception: Reception, messages: Sequence[
     What follows the fetch of one message is about that message, as after ``next_msg``. Of several,
     each keeps its own context, for ``process_span`` and ``use_message_context``.
     """
+    if not telemetry.is_active:
+        return
     found = (consume(telemetry, reception.subscriber, message) for message in messages)
     batch = [consumed for consumed in found if consumed is not None]
     count: Attributes = {_semconv.MESSAGING_BATCH_MESSAGE_COUNT: len(messages)}
@@ -57,6 +60,7 @@ def _record(
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_RECEIVE,
         **count,
     }
+    outer = ambient()
     delivery = parse_ack_subject(batch[0].message.reply)
     if delivery is not None:
         attributes.update(consumer_attributes(delivery, reception.subscriber))
@@ -68,7 +72,7 @@ def _record(
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
     span = tracer.start_span(
         _semconv.span_name(reception.operation, template or subject),
-        Context() if reception.ambient is None else reception.ambient,
+        Context() if outer is None else outer,
         SpanKind.CLIENT,
         attributes,
         [Link(consumed.creation) for consumed in batch if consumed.creation is not None],

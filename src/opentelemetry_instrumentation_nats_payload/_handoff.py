@@ -7,15 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import context as context_api
-from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from ._carrier import receive
+from ._continuation import begin_work, end_work
 from ._delivery import delivery_of
 from ._guard import guarded
-from ._process import finish_process
-from ._process_span import start_process_of
 from ._telemetry import current_or_default
 
 
@@ -38,14 +36,14 @@ def use_message_context(message: Any) -> Generator[Context]:
         The context; the current one, unchanged, if the message has none.
     """
     context = _context_of(message)
-    if context is None:
+    if not context or not is_instrumentation_enabled():
         yield context_api.get_current()
         return
-    token = context_api.attach(context)
+    work = begin_work(context)
     try:
         yield context
     finally:
-        context_api.detach(token)
+        end_work(work)
 
 
 @guarded(None)
@@ -55,37 +53,3 @@ def _context_of(message: Any) -> Context | None:
         return delivery.context
     embedded = receive(current_or_default(), message.data, message.headers).embedded
     return embedded.context if embedded else None
-
-
-@contextmanager
-def process_span(message: Any) -> Generator[Span]:
-    """A span around the processing of a message that was fetched, or came through a queue.
-
-    .. code-block:: python
-
-        for message in await subscription.fetch(100):
-            with process_span(message):
-                await store(message)  # spans and publishes here are children of the span
-                await message.ack()
-
-    It is a child of the span that is current, if there is one that the application started, and
-    else continues the trace of the message, to whose creation it is linked in any case. What the
-    block raises is recorded, and raised on.
-
-    Args:
-        message: a ``nats.aio.msg.Msg``.
-
-    Yields:
-        The span; one that does not record where the message is excluded from tracing, or there
-        is no SDK.
-    """
-    process = start_process_of(current_or_default(), message)
-    if process is None:
-        yield trace.INVALID_SPAN
-        return
-    try:
-        yield process.span or trace.INVALID_SPAN
-    except BaseException as error:
-        finish_process(process, error)
-        raise
-    finish_process(process)

@@ -1,4 +1,4 @@
-"""Messages that are asked for: ``next_msg``, ``async for``, and the future of a subscription."""
+"""Messages that a subscription is asked for, wrapped: ``next_msg`` and ``async for``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wrap_next_msg(original: Any, telemetry: Telemetry) -> Any:
     async def next_msg(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not telemetry.is_active:
             return await call(self, *args, **kwargs)
-        return await _receive(telemetry, self, partial(call, self, *args, **kwargs))
+        return await _ask(telemetry, self, partial(call, self, *args, **kwargs))
 
     return next_msg
 
@@ -43,14 +43,12 @@ def wrap_anext(original: Any, telemetry: Telemetry) -> Any:
     async def anext_(self: Any) -> Any:
         if not telemetry.is_active:
             return await call(self)
-        return await _receive(telemetry, self._sub, partial(call, self))
+        return await _ask(telemetry, self._sub, partial(call, self))
 
     return anext_
 
 
-async def _receive(
-    telemetry: Telemetry, subscription: Any, call: Callable[[], Awaitable[Any]]
-) -> Any:
+async def _ask(telemetry: Telemetry, subscription: Any, call: Callable[[], Awaitable[Any]]) -> Any:
     reception = _start(subscription)
     if reception is None:
         return await call()
@@ -88,7 +86,7 @@ class _Loop:
     gone, and the context of the last message is given back.
     """
 
-    __slots__ = ("_iterator",)
+    __slots__ = ("__weakref__", "_iterator")
 
     def __init__(self, iterator: Any) -> None:
         self._iterator = iterator
@@ -100,6 +98,9 @@ class _Loop:
         if current() is None:  # uninstrumented in the loop
             _leave(self._iterator._sub)
         return self._iterator.__anext__()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._iterator, name)
 
     def __del__(self) -> None:
         _leave(self._iterator._sub)

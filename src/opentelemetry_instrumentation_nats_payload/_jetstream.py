@@ -11,6 +11,7 @@ import wrapt
 from ._connection import connection_of
 from ._guard import guarded
 from ._patching import unbound
+from ._subjects import Handling
 from ._telemetry import Telemetry
 
 _filter_subject: ContextVar[str | None] = ContextVar("nats-filter-subject", default=None)
@@ -44,7 +45,7 @@ def wrap_init(original: Any, telemetry: Telemetry) -> Any:
 
 
 def wrap_api_request(original: Any, telemetry: Telemetry) -> Any:
-    """``JetStreamManager._api_request`` and ``get_msg``, by which all requests to the API go.
+    """``JetStreamManager._api_request``, by which requests to the API go, save direct gets.
 
     A context made before the instrumentation has a prefix that was not seen.
     """
@@ -55,6 +56,34 @@ def wrap_api_request(original: Any, telemetry: Telemetry) -> Any:
         return wrapped(*args, **kwargs)
 
     return wrapt.FunctionWrapper(original, api_request)
+
+
+def wrap_get_msg(original: Any, telemetry: Telemetry) -> Any:
+    """``JetStreamManager.get_msg``: a message as it is in its stream, and so with the field,
+    which ``strip`` takes out.
+    """
+    call = unbound(original)
+
+    @wraps(original)
+    async def get_msg(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not telemetry.is_active:
+            return await call(self, *args, **kwargs)
+        _remember_prefix(self)
+        message = await call(self, *args, **kwargs)
+        if telemetry.settings.consumed_field == "strip":
+            _strip(telemetry, message)
+        return message
+
+    return get_msg
+
+
+@guarded(None)
+def _strip(telemetry: Telemetry, message: Any) -> None:
+    if not message.data or telemetry.rules.handling(message.subject) is Handling.IGNORE:
+        return
+    member = telemetry.field.find(message.data)
+    if member is not None and member.carrier is not None:
+        message.data = telemetry.field.cut(message.data, member)
 
 
 @guarded(None)

@@ -2,7 +2,7 @@
 
 A message that only grew too large through us is sent again as it was: a stream may have a
 ``max_msg_size`` of its own, which no client can know. What it refuses (error 10054) it has not
-stored. From then on the subject's messages only grow up to the size that was accepted.
+stored. From then on the subject's messages only grow to less than the size that was refused.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from . import _semconv
 from ._futures import exception_of
 from ._guard import guarded
 from ._message import message_of
-from ._operation import Operation, close_operation, open_operation
+from ._operation import Operation, close_operation, open_operation, open_retry
 from ._patching import unbound
 from ._producer import fail_operation
-from ._telemetry import Telemetry, end_span
+from ._telemetry import Telemetry, current, end_span
 
 _TOO_LARGE = 10054
+_REFUSED = object()
 _PENDING = "_otel_nats_pending"
+_REPLIES = "_otel_nats_replies"
 
 
 def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
@@ -30,52 +32,48 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     call = unbound(original)
 
     async def attempt(operation: Operation, *args: Any, **kwargs: Any) -> Any:
-        """The acknowledgement, or None if the message is to be sent as it was."""
         try:
             return await call(*args, **kwargs)
         except Exception as error:
-            if not operation.may_grow or operation.original is None or not _is_refusal(error):
+            if operation.original is None or getattr(error, "err_code", None) != _TOO_LARGE:
                 raise
-            return None
+            return _REFUSED
 
     @wraps(original)
     async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
-        operation = Operation(_semconv.OPERATION_PUBLISH)
+        operation = Operation(_semconv.OPERATION_PUBLISH, message_of(args, kwargs))
         if not telemetry.is_active or not open_operation(operation):
             return await call(self, *args, **kwargs)
         try:
             ack = await attempt(operation, self, *args, **kwargs)
-            if ack is None and operation.original is not None:
-                operation.may_grow = False
-                open_operation(operation)
-                ack = await attempt(operation, self, *args, **kwargs)
-                telemetry.size_limits.learn(operation.original)
+            if ack is _REFUSED:
+                open_retry(operation)
+                ack = await call(self, *args, **kwargs)
         except BaseException as error:
-            fail_operation(telemetry, operation, self._nc, message_of(args, kwargs), error)
+            fail_operation(telemetry, operation, self._nc, error)
             raise
         close_operation(operation)
-        _end(operation, ack)
+        _acknowledged(telemetry, operation, ack)
         return ack
 
     return publish
 
 
-def _is_refusal(error: Exception) -> bool:
-    return getattr(error, "err_code", None) == _TOO_LARGE
+def _acknowledged(telemetry: Telemetry, operation: Operation, ack: Any) -> None:
+    if operation.is_retry and operation.original is not None:
+        telemetry.size_limits.learn(operation.original.subject, operation.refused_size)
+    if operation.span is not None:
+        _set_message_id(operation, ack)
+        end_span(operation.span)
 
 
 @guarded(None)
-def _end(operation: Operation, ack: Any) -> None:
-    """End the span of what was acknowledged. The stream and sequence are the id of a message that
-    was given none.
-    """
+def _set_message_id(operation: Operation, ack: Any) -> None:
+    """The stream and sequence are the id of a message that was given none."""
     span = operation.span
-    if span is None:
-        return
-    if span.is_recording() and operation.message_id is None:
+    if span is not None and span.is_recording() and operation.message_id is None:
         message_id = _semconv.message_id(ack.stream, ack.seq)
         span.set_attribute(_semconv.MESSAGING_MESSAGE_ID, message_id)
-    end_span(span)
 
 
 def wrap_publish_async(original: Any, telemetry: Telemetry) -> Any:
@@ -84,38 +82,44 @@ def wrap_publish_async(original: Any, telemetry: Telemetry) -> Any:
 
     @wraps(original)
     async def publish_async(self: Any, *args: Any, **kwargs: Any) -> Any:
-        pending: dict[str, Operation] = self.__dict__.setdefault(_PENDING, {})
-        operation = Operation(_semconv.OPERATION_PUBLISH, pending)
-        if not telemetry.is_active or not open_operation(operation):
+        operation = _pending_operation(self, args, kwargs) if telemetry.is_active else None
+        if operation is None or not open_operation(operation):
             return await call(self, *args, **kwargs)
         try:
             future = await call(self, *args, **kwargs)
         except BaseException as error:
+            fail_operation(telemetry, operation, self._nc, error)
             operation.forget()
-            fail_operation(telemetry, operation, self._nc, message_of(args, kwargs), error)
             raise
         close_operation(operation)
-        future.add_done_callback(partial(_settle, telemetry, operation))
+        future.add_done_callback(partial(_finish, telemetry, operation))
         return future
 
     return publish_async
 
 
 @guarded(None)
-def _settle(telemetry: Telemetry, operation: Operation, future: asyncio.Future[Any]) -> None:
+def _pending_operation(context: Any, args: Any, kwargs: Any) -> Operation:
+    pending: dict[str, Operation] = context.__dict__.setdefault(_PENDING, {})
+    operation = Operation(_semconv.OPERATION_PUBLISH, message_of(args, kwargs), pending)
+    if not context._async_reply_prefix:
+        context.__dict__[_REPLIES] = True  # the subscription to be made calls our wrapper
+    operation.may_grow = _REPLIES in context.__dict__
+    return operation
+
+
+@guarded(None)
+def _finish(telemetry: Telemetry, operation: Operation, future: asyncio.Future[Any]) -> None:
     """The future of a ``publish_async`` is done."""
     operation.forget()
     error = None if future.cancelled() else exception_of(future)
-    if future.cancelled() or error is not None:
-        if operation.span is not None:
-            end_span(operation.span, error)
-        return
-    if operation.original is not None and not operation.may_grow:
-        telemetry.size_limits.learn(operation.original)
-    _end(operation, future.result())
+    if not future.cancelled() and error is None:
+        _acknowledged(telemetry, operation, future.result())
+    elif operation.span is not None:
+        end_span(operation.span, error)
 
 
-def wrap_async_reply(original: Any, telemetry: Telemetry) -> Any:
+def wrap_async_reply(original: Any) -> Any:
     """``JetStreamContext._handle_async_reply``, which resolves those futures.
 
     nats-py 2.16 does not resolve that of a message which the server refused: the error goes to
@@ -125,7 +129,8 @@ def wrap_async_reply(original: Any, telemetry: Telemetry) -> Any:
 
     @wraps(original)
     async def handle(self: Any, message: Any) -> Any:
-        operation = _operation_of(self, message) if telemetry.is_active else None
+        # Whatever is active now: the subscription outlives the instrumentation.
+        operation = _operation_of(self, message) if current() else None
         if operation is None:
             return await call(self, message)
         if _is_refused(operation, message) and await _publish_again(self._nc, operation):
@@ -151,7 +156,7 @@ def _operation_of(context: Any, message: Any) -> Operation | None:
 @guarded(False)
 def _is_refused(operation: Operation, message: Any) -> bool:
     """Whether the message was refused, for the first time, after it grew."""
-    if operation.original is None or not operation.may_grow:
+    if operation.original is None or operation.is_retry or b"10054" not in message.data:
         return False
     error: dict[str, Any] = json.loads(message.data).get("error") or {}
     return error.get("err_code") == _TOO_LARGE
@@ -159,8 +164,7 @@ def _is_refused(operation: Operation, message: Any) -> bool:
 
 async def _publish_again(client: Any, operation: Operation) -> bool:
     """Send the message as it was, for the same reply; False if that was not possible."""
-    operation.may_grow = False
-    open_operation(operation)
+    open_retry(operation)
     try:
         await client.publish(*(operation.original or ()))
     except Exception:

@@ -22,6 +22,11 @@ class Outgoing(NamedTuple):
         """Bytes of headers and payload, as servers and streams count them."""
         return len(self.payload) + wire_size(self.headers)
 
+    def copy(self) -> Outgoing:
+        """The same with a payload and headers that the caller cannot change any more."""
+        headers = None if self.headers is None else dict(self.headers)
+        return self._replace(payload=bytes(self.payload), headers=headers)
+
 
 def message_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outgoing | None:
     """The message in the arguments of ``request`` and JetStream's ``publish`` and

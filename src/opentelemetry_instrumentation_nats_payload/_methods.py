@@ -80,14 +80,15 @@ def _replace_jetstream(patches: PatchTable, telemetry: Telemetry) -> None:
     for owner in (JetStreamContext, JetStreamManager):
         init = partial(_jetstream.wrap_init, telemetry=telemetry)
         patches.replace(owner, "__init__", init)
-    for name in ("_api_request", "get_msg"):
-        api_request = partial(_jetstream.wrap_api_request, telemetry=telemetry)
-        patches.replace(JetStreamManager, name, api_request)
+    api_request = partial(_jetstream.wrap_api_request, telemetry=telemetry)
+    patches.replace(JetStreamManager, "_api_request", api_request)
+    get_msg = partial(_jetstream.wrap_get_msg, telemetry=telemetry)
+    patches.replace(JetStreamManager, "get_msg", get_msg)
     patches.replace(JetStreamContext, "subscribe_bind", _jetstream.wrap_subscribe_bind)
+    patches.replace(JetStreamContext, "_handle_async_reply", _jetstream_publish.wrap_async_reply)
     wrappers = {
         "publish": _jetstream_publish.wrap_publish,
         "publish_async": _jetstream_publish.wrap_publish_async,
-        "_handle_async_reply": _jetstream_publish.wrap_async_reply,
         "pull_subscribe": _pull.wrap_pull_subscribe,
     }
     for name, wrap in wrappers.items():

@@ -42,7 +42,9 @@ def _wrap_handler(endpoint: Any) -> None:
 
 @guarded(None)
 def _note_raised(request: Any, error: Exception) -> None:
-    _note(request, error)
+    delivery = delivery_of(request._msg)
+    if delivery is not None:
+        delivery.error = error
 
 
 def wrap_respond_error(original: Any, telemetry: Telemetry) -> Any:
@@ -60,11 +62,7 @@ def wrap_respond_error(original: Any, telemetry: Telemetry) -> Any:
 
 @guarded(None)
 def _note_answer(request: Any, code: str, description: str, *_: Any, **__: Any) -> None:
-    _note(request, ServiceError(code, description))
-
-
-def _note(request: Any, error: Exception) -> None:
-    """The first one counts: nats-py answers what a handler raised."""
+    """What was raised counts for more: nats-py answers that, too."""
     delivery = delivery_of(request._msg)
     if delivery is not None and delivery.error is None:
-        delivery.error = error
+        delivery.error = ServiceError(code, description)

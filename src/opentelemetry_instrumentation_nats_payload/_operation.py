@@ -7,6 +7,7 @@ started by ``Client.publish``, which has the message as it goes out, and ended b
 from __future__ import annotations
 
 from contextvars import ContextVar
+from time import time_ns
 
 from opentelemetry.trace import Span
 
@@ -18,72 +19,101 @@ class Operation:
 
     Args:
         name: the operation's name, such as ``request``.
+        message: what it was called with; None for arguments that are no message.
         pending: where the operation is put, by its reply, once its message goes out.
+
+    Attributes:
+        started_at: nanoseconds since 1970.
+        is_open: whether the publish is still to come.
+        may_grow: whether the message may be made larger, because a refusal would be seen.
+        is_retry: whether the message goes out for the second time.
+        span: the span, once the publish has started; None where nothing is traced.
+        original: the message as it was, if it went out larger.
+        refused_size: bytes of the message as it went out then.
+        message_id: the id that the application gave to the message.
     """
 
     __slots__ = (
+        "_pending",
         "is_open",
+        "is_retry",
         "may_grow",
+        "message",
         "message_id",
         "name",
         "original",
-        "pending",
+        "refused_size",
         "reply",
         "span",
+        "started_at",
     )
 
-    def __init__(self, name: str, pending: dict[str, Operation] | None = None) -> None:
+    def __init__(
+        self, name: str, message: Outgoing | None, pending: dict[str, Operation] | None = None
+    ) -> None:
         self.name = name
-        self.pending = pending
-        self.reply = ""
+        self.message = message
+        self._pending = pending
+        self.started_at = time_ns()
         self.is_open = False
-        """Whether the publish is still to come."""
         self.may_grow = True
-        """Whether the message may be changed; False for a second attempt."""
-        self.original: Outgoing | None = None
-        """The message as it was, if it went out larger."""
+        self.is_retry = False
         self.span: Span | None = None
-        """The span, once the publish has started; None where nothing is traced."""
+        self.original: Outgoing | None = None
+        self.refused_size = 0
+        self.reply = ""
         self.message_id: str | None = None
-        """The id that the application gave to the message."""
 
     def tell_start(self, message: Outgoing, span: Span | None) -> None:
         """Say that ``message``, as the application wrote it, goes out, with this span."""
         self.span = span
         self.reply = message.reply
         self.message_id = message_id_of(message.headers)
-        if self.pending is not None:
-            self.pending[self.reply] = self
+        if self._pending is not None:
+            self._pending[self.reply] = self
 
     def tell_growth(self, message: Outgoing, sent: Outgoing) -> None:
         """Say that ``sent`` goes out in place of ``message``."""
-        if sent.size() > message.size():
-            self.original = message
+        size = sent.size()
+        if size > message.size():
+            self.original = message.copy()
+            self.refused_size = size
 
     def forget(self) -> None:
         """Say that nothing more will come for it."""
-        if self.pending is not None:
-            self.pending.pop(self.reply, None)
+        if self._pending is not None:
+            self._pending.pop(self.reply, None)
 
 
-_pending: ContextVar[Operation | None] = ContextVar("nats-operation", default=None)
+_current: ContextVar[Operation | None] = ContextVar("nats-operation", default=None)
 # Tasks that nats-py makes meanwhile keep a copy of it for ever, hence Operation.is_open.
 
 
 def open_operation(operation: Operation) -> bool:
-    """Make ``operation`` that of the next publish in this task; False if there is one already."""
-    current = _pending.get()
+    """Make ``operation`` that of the publish to come in this task; False if there is one."""
+    current = _current.get()
     if current is not None and current.is_open:
         return False
     operation.is_open = True
-    _pending.set(operation)
+    _current.set(operation)
     return True
 
 
-def take_operation() -> Operation | None:
-    """The operation that a publish is part of; given out once."""
-    operation = _pending.get()
-    if operation is None or not operation.is_open:
+def open_retry(operation: Operation) -> None:
+    """Announce the second attempt of ``operation``, whatever the task has copied."""
+    operation.is_retry = operation.is_open = True
+    _current.set(operation)
+
+
+def take_operation(subject: str) -> Operation | None:
+    """The operation that a publish to ``subject`` is part of; given out once.
+
+    An application's subclass, or another wrapper, may publish something else before.
+    """
+    operation = _current.get()
+    if operation is None or not operation.is_open or operation.message is None:
+        return None
+    if operation.message.subject != subject:
         return None
     operation.is_open = False
     return operation
@@ -92,6 +122,7 @@ def take_operation() -> Operation | None:
 def close_operation(operation: Operation) -> bool:
     """Forget ``operation``; True if nothing was published by it."""
     # No token: the coroutine may be closed in another context than the one it ran in.
-    _pending.set(None)
+    if _current.get() is operation:
+        _current.set(None)
     was_open, operation.is_open = operation.is_open, False
     return was_open

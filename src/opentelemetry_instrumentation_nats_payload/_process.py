@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import Token
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -21,8 +20,10 @@ from ._consumed import (
     hand_over,
     parent_and_links,
 )
+from ._continuation import Work, begin_work, end_work
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._reply import with_handling, with_reply
 from ._subjects import Handling
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry, call_hook, end_span
@@ -32,7 +33,7 @@ class Process(NamedTuple):
     """A message being processed."""
 
     span: Span | None
-    token: Token[Context]
+    work: Work
     delivery: Delivery
     started_at: float
     """By ``time.perf_counter``, in seconds; 0 for a message that is not to be acknowledged."""
@@ -47,7 +48,7 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     """
     consumed = consume(telemetry, subscriber, message)
     if consumed is None:
-        return None
+        return _pass_over(message) if message.reply else None
     context = context_of(telemetry, consumed)
     is_traced = consumed.destination.handling is Handling.TRACE
     tracer = telemetry.tracer() if is_traced else None
@@ -62,6 +63,13 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     return begin(telemetry, span, context, delivery, message)
 
 
+def _pass_over(message: Any) -> Process:
+    """No span for the message, and none for what answers it."""
+    context = with_handling(context_api.get_current(), Handling.IGNORE)
+    context = with_reply(context, message.reply)
+    return Process(None, begin_work(context), Delivery(), 0.0)
+
+
 def begin(
     telemetry: Telemetry, span: Span | None, context: Context, delivery: Delivery, message: Any
 ) -> Process:
@@ -72,14 +80,12 @@ def begin(
             call_hook(telemetry.process_hook, span, message)
         if is_ack_subject(message.reply):
             started_at = perf_counter()
-    return Process(span, context_api.attach(context), delivery, started_at)
+    return Process(span, begin_work(context), delivery, started_at)
 
 
 def finish_process(process: Process, error: BaseException | None = None) -> None:
     """Give the former context back and end the span; ``error`` is what the callback raised."""
-    # A coroutine that is thrown away, its loop gone, is closed in another context.
-    if not isinstance(error, GeneratorExit):
-        context_api.detach(process.token)
+    end_work(process.work)
     if process.span is not None:
         if process.started_at:
             _set_outcome(process.span, process.delivery, process.started_at)

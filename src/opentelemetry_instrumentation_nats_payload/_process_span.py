@@ -1,28 +1,66 @@
-"""The start of a process span that the application asks for: the message is in its hands."""
+"""A process span that the application asks for, for a message that is in its hands."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
+from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import INVALID_SPAN, Link
+from opentelemetry.trace import INVALID_SPAN, Link, Span
 
 from ._carrier import receive
-from ._connection import connection_of
+from ._connection import Connection, connection_of
 from ._consumed import Consumed, context_of
 from ._continuation import ambient
 from ._delivery import Delivery, delivery_of, remember
 from ._guard import guarded
-from ._process import Process, begin, start_span
+from ._process import Process, begin, finish_process, start_span
+from ._reply import with_reply
 from ._subjects import Destination, Handling
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry
+from ._telemetry import Telemetry, current_or_default
+
+
+@contextmanager
+def process_span(message: Any) -> Generator[Span]:
+    """A span around the processing of a message that was fetched, or came through a queue.
+
+    .. code-block:: python
+
+        for message in await subscription.fetch(100):
+            with process_span(message):
+                await store(message)  # spans and publishes here are children of the span
+                await message.ack()
+
+    It is a child of the span that is current, if there is one that the application started, and
+    else continues the trace of the message, to whose creation it is linked in any case. What the
+    block raises is recorded, and raised on.
+
+    Args:
+        message: a ``nats.aio.msg.Msg``.
+
+    Yields:
+        The span; one that does not record where the message is excluded from tracing, or there
+        is no SDK.
+    """
+    process = _start(current_or_default(), message)
+    if process is None:
+        yield trace.INVALID_SPAN
+        return
+    try:
+        yield process.span or trace.INVALID_SPAN
+    except BaseException as error:
+        finish_process(process, error)
+        raise
+    finish_process(process)
 
 
 @guarded(None)
-def start_process_of(telemetry: Telemetry, message: Any) -> Process | None:
+def _start(telemetry: Telemetry, message: Any) -> Process | None:
     """Start a process span under the current one of the application's, or else in the trace of
     the message; None if the message, or everything now, is excluded from tracing.
     """
@@ -35,8 +73,12 @@ def start_process_of(telemetry: Telemetry, message: Any) -> Process | None:
         context = context_of(telemetry, consumed)
         delivery = Delivery(context, consumed.creation, consumed.subscriber)
         remember(message, delivery)
-    parent = ambient() or _trace_of(telemetry, delivery)
     tracer = telemetry.tracer() if destination.handling is Handling.TRACE else None
+    outer = ambient()
+    if outer is None:
+        parent = _trace_of(telemetry, delivery, is_new=tracer is not None)
+    else:
+        parent = with_reply(outer, message.reply)
     links = () if delivery.creation is None else (Link(delivery.creation),)
     span = tracer and start_span(tracer, consumed, parent, links)
     context = parent if span is None else trace.set_span_in_context(span, parent)
@@ -47,7 +89,8 @@ def _consumed(telemetry: Telemetry, destination: Destination, message: Any) -> C
     delivery = delivery_of(message)
     subscriber = delivery.subscriber if delivery else None
     subscriber = subscriber or Subscriber(message._client, "", "")
-    connection = connection_of(subscriber.client)
+    # Of a message that was pickled, the client is unknown.
+    connection = connection_of(subscriber.client) if subscriber.client else Connection()
     inbox = connection.inbox_template(message.subject)
     if inbox is not None:
         destination = destination._replace(template=destination.template or inbox)
@@ -55,11 +98,11 @@ def _consumed(telemetry: Telemetry, destination: Destination, message: Any) -> C
     return Consumed(message, subscriber, connection, destination, received)
 
 
-def _trace_of(telemetry: Telemetry, delivery: Delivery) -> Context:
-    """What the work on the message continues, unless the settings want a new trace for it."""
-    context = delivery.context or Context()
+def _trace_of(telemetry: Telemetry, delivery: Delivery, *, is_new: bool) -> Context:
+    """What the work on the message continues, unless the settings want a new trace for a span."""
+    context = Context({**context_api.get_current(), **(delivery.context or {})})
     span_context = trace.get_current_span(context).get_span_context()
     is_creation = delivery.creation is not None and span_context == delivery.creation
-    if is_creation and telemetry.settings.consumer_parent == "link":
+    if is_new and is_creation and telemetry.settings.consumer_parent == "link":
         return trace.set_span_in_context(INVALID_SPAN, context)
     return context

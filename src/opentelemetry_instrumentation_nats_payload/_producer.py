@@ -17,7 +17,7 @@ from ._connection import Connection, connection_of
 from ._guard import guarded, logger
 from ._headers import without
 from ._message import Outgoing, message_id_of
-from ._operation import Operation, close_operation, open_operation, take_operation
+from ._operation import Operation, close_operation, take_operation
 from ._reply import is_echo
 from ._role import Role, role_of
 from ._subjects import Handling, is_reserved
@@ -25,12 +25,16 @@ from ._telemetry import PublishDetails, Telemetry, call_hook, described, end_spa
 
 
 class Sender(NamedTuple):
-    """Who publishes."""
+    """Who publishes, and how the message is traced."""
 
     client: Any
     connection: Connection
     operation: Operation | None
     """What the publish is part of, if that is more than the publish."""
+
+    role: Role
+    tracer: Tracer | None
+    """None where the context is passed on without a span."""
 
 
 class Publish(NamedTuple):
@@ -46,59 +50,72 @@ class Publish(NamedTuple):
 @guarded(None)
 def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publish | None:
     """Start the span and write the context; None if the message goes out without us."""
-    operation = take_operation()
-    if operation is not None and not operation.may_grow:
-        return None  # the second attempt of what has its span
+    operation = take_operation(message.subject)
+    if operation is not None and operation.is_retry:
+        return None  # it has its span
     context = context_api.get_current()
+    sender = _sender(telemetry, client, operation, message.subject, context)
+    return None if sender is None else _start(telemetry, sender, message, context)
+
+
+def _sender(
+    telemetry: Telemetry,
+    client: Any,
+    operation: Operation | None,
+    subject: str,
+    context: Context,
+) -> Sender | None:
+    """Who publishes to ``subject``; None if that is nothing of ours."""
     if context and not is_instrumentation_enabled():
         return None
     tracer = telemetry.tracer()
     if tracer is None and not context:
         return None  # no SDK, and nothing to pass on
-    if is_reserved(message.subject):
+    if is_reserved(subject):
         return None
     connection = connection_of(client)
-    handling, role = role_of(telemetry, connection, operation, message.subject, context)
+    handling, role = role_of(telemetry, connection, operation, subject, context)
     if role is None or handling is Handling.IGNORE:
         return None
     if handling is Handling.PROPAGATE:
         tracer = None
     if tracer is None and not context:
         return None
-    return _start(telemetry, tracer, Sender(client, connection, operation), role, message, context)
+    return Sender(client, connection, operation, role, tracer)
 
 
 def fail_operation(
-    telemetry: Telemetry,
-    operation: Operation,
-    client: Any,
-    message: Outgoing | None,
-    error: BaseException,
+    telemetry: Telemetry, operation: Operation, client: Any, error: BaseException
 ) -> None:
     """End the span of an operation that raised; also of one that did not come to publishing."""
-    if close_operation(operation) and message is not None and isinstance(error, Exception):
-        open_operation(operation)
-        start_publish(telemetry, client, message)  # for its span: nothing is sent
+    if close_operation(operation) and isinstance(error, Exception):
+        _start_unsent(telemetry, operation, client)
     if operation.span is not None:
         end_span(operation.span, error)
 
 
+@guarded(None)
+def _start_unsent(telemetry: Telemetry, operation: Operation, client: Any) -> None:
+    message = operation.message
+    if message is None or operation.span is not None:
+        return
+    context = context_api.get_current()
+    sender = _sender(telemetry, client, operation, message.subject, context)
+    if sender is not None and sender.tracer is not None:
+        operation.span = _start_span(sender, message, context, None)
+
+
 def _start(
-    telemetry: Telemetry,
-    tracer: Tracer | None,
-    sender: Sender,
-    role: Role,
-    message: Outgoing,
-    context: Context,
+    telemetry: Telemetry, sender: Sender, message: Outgoing, context: Context
 ) -> Publish | None:
-    cleaned = _without_echo(telemetry, message, context)
-    received = _embedded_in(telemetry, cleaned) if role.propagates else None
+    cleaned = _without_echo(telemetry, sender.role, message, context)
+    received = _embedded_in(telemetry, cleaned) if sender.role.propagates else None
     embedded = received and received.embedded
     chosen = _chosen_context(embedded, context)
     if embedded and not trace.get_current_span(context).get_span_context().is_valid:
         # Handed to a thread or a queue, and published from there: it stays in its trace.
         context = Context({**context, **embedded.context})
-    span = tracer and _start_span(tracer, sender, role, cleaned, context, chosen)
+    span = sender.tracer and _start_span(sender, cleaned, context, chosen)
     if span is not None:
         _call_publish_hook(telemetry, span, message)
         context = trace.set_span_in_context(span, context)
@@ -128,9 +145,11 @@ def _without_stale(telemetry: Telemetry, message: Outgoing) -> Outgoing | None:
     return message._replace(headers=headers or None)
 
 
-def _without_echo(telemetry: Telemetry, message: Outgoing, context: Context) -> Outgoing:
+def _without_echo(
+    telemetry: Telemetry, role: Role, message: Outgoing, context: Context
+) -> Outgoing:
     """``message`` without the context of the request, which ``Msg.respond`` sends back."""
-    if not is_echo(message.headers, context):
+    if role.operation != _semconv.OPERATION_RESPOND or not is_echo(message.headers, context):
         return message
     return _without_stale(telemetry, message) or message
 
@@ -170,13 +189,11 @@ def _chosen_context(embedded: Embedded | None, context: Context) -> SpanContext 
 
 @guarded(None)
 def _start_span(
-    tracer: Tracer,
-    sender: Sender,
-    role: Role,
-    message: Outgoing,
-    context: Context,
-    chosen: SpanContext | None,
-) -> Span:
+    sender: Sender, message: Outgoing, context: Context, chosen: SpanContext | None
+) -> Span | None:
+    role, operation, tracer = sender.role, sender.operation, sender.tracer
+    if tracer is None:
+        return None
     attributes: dict[str, str | int | bool] = {
         **sender.connection.attributes,
         _semconv.MESSAGING_OPERATION_NAME: role.operation,
@@ -194,19 +211,22 @@ def _start_span(
     is_producer = role.propagates and chosen is None
     kind = SpanKind.PRODUCER if is_producer else SpanKind.CLIENT
     links = () if chosen is None else (Link(chosen),)
-    return tracer.start_span(role.span_name, context, kind, attributes, links)
+    started_at = operation.started_at if operation else None
+    return tracer.start_span(role.span_name, context, kind, attributes, links, started_at)
 
 
 @guarded(None)
 def _write(
     telemetry: Telemetry, sender: Sender, message: Outgoing, received: Received, context: Context
 ) -> Outgoing | None:
-    client, connection, operation = sender
+    client, connection, operation = sender.client, sender.connection, sender.operation
     subject, payload, reply, headers = message
 
     def fits(size: int) -> bool:
         return connection.fits(client, size) and telemetry.size_limits.allow(subject, size)
 
+    if operation is not None and not operation.may_grow:
+        return None
     sent = send(
         telemetry,
         Outgoing(subject, bytes(payload), reply, headers),
@@ -228,8 +248,8 @@ def _is_fatal(sender: Sender, message: Outgoing) -> bool:
     """
     if not message.headers:
         return False
-    client, connection, _ = sender
-    return not connection.supports_headers or not connection.fits(client, message.size())
+    connection = sender.connection
+    return not connection.supports_headers or not connection.fits(sender.client, message.size())
 
 
 def _call_publish_hook(telemetry: Telemetry, span: Span, message: Outgoing) -> None:

@@ -23,9 +23,10 @@ from ._consumed import (
     hand_over,
     parent_and_links,
 )
-from ._continuation import ambient, continue_in, give_back
+from ._continuation import add, ambient, continue_in, give_back
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._reply import with_reply
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry, end_span
@@ -39,10 +40,7 @@ class Reception(NamedTuple):
 
     subscriber: Subscriber
     source: object
-    """The subscription that is asked."""
-
-    ambient: Context | None
-    """The current context, if a span goes on in it."""
+    """The subscription that is asked; None where nothing can follow the message."""
 
     started_at: int
     """Nanoseconds since 1970."""
@@ -51,27 +49,27 @@ class Reception(NamedTuple):
 @guarded(None)
 def start_receive(operation: str, subscriber: Subscriber, source: object) -> Reception | None:
     """Give back the context of the message before; None if there is nothing to do."""
-    if is_internal(subscriber):
+    if not is_traced(subscriber):
         return None
     if context_api.get_current() and not is_instrumentation_enabled():
         return None
     give_back(source)
-    return Reception(operation, subscriber, source, ambient(), time_ns())
+    return Reception(operation, subscriber, source, time_ns())
 
 
-def is_internal(subscriber: Subscriber) -> bool:
-    """Whether what was subscribed to is no application's: an inbox, or an object store."""
+def is_traced(subscriber: Subscriber) -> bool:
+    """Whether messages of an application may come in, and not replies or parts of an object."""
     subject = subscriber.subject
     if is_reserved(subject):
-        return True
-    return subject.startswith(connection_of(subscriber.client).inbox_prefixes)
+        return False
+    return not subject.startswith(connection_of(subscriber.client).inbox_prefixes)
 
 
 @guarded(None)
 def finish_receive(telemetry: Telemetry, reception: Reception, message: Any) -> None:
     """The span of a message that is handed over, and the context of the code that follows."""
     consumed = consume(telemetry, reception.subscriber, message)
-    if consumed is not None:
+    if telemetry.is_active and consumed is not None:
         receive_one(telemetry, reception, consumed, {})
 
 
@@ -83,20 +81,34 @@ def receive_one(
     Under a span of the application's, what follows stays there, and the field as it came: code
     that reads it by hand goes on with the trace of the message.
     """
-    message = consumed.message
+    outer = ambient()  # not before: a span may have ended while the call waited
     context = context_of(telemetry, consumed)
     is_traced = consumed.destination.handling is Handling.TRACE
     tracer = telemetry.tracer() if is_traced else None
-    span = tracer and _start_span(telemetry, tracer, reception, consumed, more)
-    is_free = reception.ambient is None
-    if span is not None and is_free:
+    span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more)
+    if span is not None and outer is None:
         context = trace.set_span_in_context(span, context)
-    hand_over(telemetry, consumed, context if span is not None and is_free else None)
-    remember(message, Delivery(context, consumed.creation, reception.subscriber))
-    if is_free and telemetry.settings.continue_received:
-        continue_in(context, reception.source)
+    hand_over(telemetry, consumed, context if span is not None and outer is None else None)
+    remember(consumed.message, Delivery(context, consumed.creation, reception.subscriber))
+    if reception.source is not None:
+        _continue(telemetry, reception.source, consumed, context, outer)
     if span is not None:
         end_span(span)
+
+
+@guarded(None)
+def _continue(
+    telemetry: Telemetry,
+    source: object,
+    consumed: Consumed,
+    context: Context,
+    outer: Context | None,
+) -> None:
+    """What follows is about the message; at least, where it would answer."""
+    if outer is None and telemetry.settings.continue_received:
+        continue_in(context, source)
+    else:
+        add(with_reply(Context(), consumed.message.reply), source)
 
 
 @guarded(None)
@@ -105,15 +117,16 @@ def _start_span(
     tracer: Tracer,
     reception: Reception,
     consumed: Consumed,
+    outer: Context | None,
     more: Attributes,
 ) -> Span:
-    parent, links = parent_and_links(telemetry, consumed, reception.ambient)
+    parent, links = parent_and_links(telemetry, consumed, outer)
     operation = reception.operation
     name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
     attributes = attributes_of(consumed, operation, _semconv.TYPE_RECEIVE)
     attributes.update(more)
     # In the trace of the message the wait, maybe since long before it was sent, is no part.
-    started_at = None if reception.ambient is None else reception.started_at
+    started_at = None if outer is None else reception.started_at
     return tracer.start_span(name, parent, SpanKind.CLIENT, attributes, links, started_at)
 
 
@@ -124,7 +137,8 @@ def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -
     An idle poll that timed out is none, nor is the end of an iteration. Without a span around
     it, a loop that polls a closed connection would fill the backend.
     """
-    if reception.ambient is None or isinstance(error, (asyncio.TimeoutError, StopAsyncIteration)):
+    outer = ambient()
+    if outer is None or isinstance(error, (asyncio.TimeoutError, StopAsyncIteration)):
         return
     subscriber = reception.subscriber
     destination = telemetry.rules.classify(subscriber.subject)
@@ -145,6 +159,6 @@ def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -
         attributes[_semconv.MESSAGING_CONSUMER_GROUP_NAME] = subscriber.queue
     name = _semconv.span_name(reception.operation, template or subscriber.subject)
     span = tracer.start_span(
-        name, reception.ambient, SpanKind.CLIENT, attributes, start_time=reception.started_at
+        name, outer, SpanKind.CLIENT, attributes, start_time=reception.started_at
     )
     end_span(span, error)

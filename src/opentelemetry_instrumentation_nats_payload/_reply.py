@@ -7,14 +7,16 @@ subject, or an inbox prefix of its own, that the responder can only know from th
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 
-from ._subjects import INBOX_PREFIXES, RecentSubjects
+from ._subjects import INBOX_PREFIXES, Handling, RecentSubjects
 
 _REPLY_KEY = context_api.create_key("nats-reply")
 _ECHO_KEY = context_api.create_key("nats-echo")
+_HANDLING_KEY = context_api.create_key("nats-handling")
 # A token that is a NUID, as NATS clients put one into every inbox, or a UUID.
 _UNIQUE = re.compile(
     r"(?:^|\.)(?:(?=[^.]*[0-9A-Z])[0-9A-Za-z]{22,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?:\.|$)"
@@ -59,6 +61,16 @@ def with_echo(context: Context, headers: dict[str, str] | None) -> Context:
 def is_echo(headers: dict[str, str] | None, context: Context) -> bool:
     """Whether ``headers`` are those of the request that is being answered."""
     return headers is not None and context.get(_ECHO_KEY) is headers
+
+
+def with_handling(context: Context, handling: Handling) -> Context:
+    """``context``, knowing that a request was not traced: nor is what answers it."""
+    return context_api.set_value(_HANDLING_KEY, handling, context)
+
+
+def handling_of_request(context: Context) -> Handling | None:
+    """What was done about the request that is being answered, if it was not traced."""
+    return cast("Handling | None", context.get(_HANDLING_KEY))
 
 
 def _is_unknown(reply: str) -> bool:

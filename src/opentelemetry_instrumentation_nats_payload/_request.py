@@ -12,27 +12,23 @@ from ._carrier import Embedded, receive
 from ._connection import connection_of
 from ._delivery import Delivery, remember
 from ._guard import guarded
-from ._message import Outgoing
 from ._operation import Operation, close_operation
 from ._subjects import Handling, is_reserved
 from ._telemetry import Telemetry, end_span
 
 
-def finish_request(
-    telemetry: Telemetry, operation: Operation, client: Any, request: Outgoing | None, reply: Any
-) -> None:
+def finish_request(telemetry: Telemetry, operation: Operation, client: Any, reply: Any) -> None:
     """End the span of a request that was answered."""
     close_operation(operation)
-    _take_reply(telemetry, operation.span, client, request, reply)
+    _take_reply(telemetry, operation, client, reply)
     if operation.span is not None:
         end_span(operation.span)
 
 
 @guarded(None)
-def _take_reply(
-    telemetry: Telemetry, span: Span | None, client: Any, request: Outgoing | None, reply: Any
-) -> None:
+def _take_reply(telemetry: Telemetry, operation: Operation, client: Any, reply: Any) -> None:
     """A reply stays as it came, save that ``strip`` cuts the field out of it."""
+    span, request = operation.span, operation.message
     if telemetry.settings.consumed_field == "strip":
         if request is None or not _is_message(telemetry, client, request.subject):
             return

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from . import _semconv
 from ._connection import Connection
 from ._operation import Operation
-from ._reply import is_reply
+from ._reply import handling_of_request, is_reply
 from ._subjects import Handling
 from ._telemetry import Telemetry
 
@@ -40,7 +40,7 @@ def role_of(
         name = _semconv.OPERATION_RESPOND
         # The name is without the subject: each requester may have its own, and each request.
         role = Role(name, name, inbox, inbox is not None, telemetry.settings.propagate_replies)
-        return telemetry.rules.handling(subject), role
+        return handling_of_request(context) or telemetry.rules.handling(subject), role
     destination = telemetry.rules.classify(subject)
     if connection.is_api_request(subject):
         return destination.handling, None

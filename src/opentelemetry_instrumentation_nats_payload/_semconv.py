@@ -25,6 +25,8 @@ MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ERROR_TYPE: Final = "error.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
 # Of NATS alone; the conventions leave a system's own names to it, under its name.
 NATS_STREAM_NAME: Final = "messaging.nats.stream.name"
@@ -56,6 +58,10 @@ OUTCOME_NONE: Final = "none"
 """The value of ``messaging.nats.ack.outcome`` of a message that was not settled."""
 
 
+MAX_DESCRIPTION: Final = 1024
+"""Characters of an error's text. Errors may quote a payload."""
+
+
 def span_name(operation: str, destination: str | None) -> str:
     """``{operation} {destination}``, or the operation alone where no name is of low cardinality."""
     return f"{operation} {destination}" if destination else operation
@@ -83,12 +89,19 @@ def error_type(error: BaseException) -> str:
 
 
 def error_description(error: BaseException) -> str:
-    """The description of the status."""
-    return str(getattr(error, "description", "") if _is_service_error(error) else error)
+    """The description of the status: a text of bounded size, without a message's payload."""
+    if _is_of_nats(error, "MsgAlreadyAckdError"):  # its text is all of the message
+        return "nats: message was already acknowledged"
+    text = str(getattr(error, "description", "") if _is_service_error(error) else error)
+    return text if len(text) <= MAX_DESCRIPTION else text[:MAX_DESCRIPTION] + "…"
 
 
 def _is_service_error(error: BaseException) -> bool:
+    return _is_of_nats(error, "ServiceError")
+
+
+def _is_of_nats(error: BaseException, name: str) -> bool:
     return any(
-        base.__name__ == "ServiceError" and base.__module__.startswith("nats.micro")
+        base.__name__ == name and base.__module__.startswith("nats.")
         for base in type(error).__mro__
     )

@@ -13,6 +13,7 @@ from opentelemetry.trace import Link, SpanKind
 from . import _semconv
 from ._connection import connection_of
 from ._consumed import Consumed, attributes_of
+from ._continuation import ambient
 from ._delivery import delivery_of
 from ._guard import guarded
 from ._patching import unbound
@@ -69,9 +70,11 @@ def _record(
     connection = connection_of(subscriber.client)
     consumed = Consumed(message, subscriber, connection, destination, None)
     creation = delivery.creation if delivery else None
+    # Where no span of the application's goes on, it belongs to the trace of the message.
+    context = ambient() or (delivery and delivery.context) or context_api.get_current()
     span = tracer.start_span(
         _semconv.span_name(operation, consumed.template or message.subject),
-        context_api.get_current(),
+        context,
         SpanKind.CLIENT,
         attributes_of(consumed, operation, _semconv.TYPE_SETTLE),
         () if creation is None else (Link(creation),),

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial, update_wrapper
+from time import time_ns
 from typing import Any
 
 from . import _semconv
@@ -13,7 +14,7 @@ from ._futures import exception_of
 from ._guard import guarded
 from ._jetstream import take_filter_subject
 from ._process import finish_process, start_process
-from ._receive import Reception, finish_receive, is_internal
+from ._receive import Reception, finish_receive, is_traced
 from ._subscriber import Subscriber
 from ._telemetry import current
 
@@ -21,7 +22,7 @@ _Callback = Callable[[Any], Awaitable[Any]]
 _MARK = "_otel_nats_callback"
 
 # What Client.request and JetStreamContext.publish_async subscribe for themselves.
-_INTERNAL = {
+_OF_NATS = {
     ("nats.aio.client", "Client._request_sub_callback"),
     ("nats.js.client", "JetStreamContext._handle_async_reply"),
 }
@@ -47,7 +48,7 @@ def _wrapped(
     callback, future = given.get("cb"), given.get("future")
     if callback is None and future is not None:
         _follow(Subscriber(client, given["subject"], given.get("queue") or ""), future)
-    if callback is None or not _is_accepted(callback) or _is_internal(callback):
+    if callback is None or not _is_accepted(callback) or _is_of_nats(callback):
         return None
     if getattr(callback, _MARK, None) is True:  # a mock has every attribute
         return None
@@ -62,16 +63,16 @@ def _follow(subscriber: Subscriber, future: Any) -> None:
     """Trace the message that comes into ``future``, before whoever awaits it goes on: callbacks of
     a future run in the order in which they were added.
     """
-    if not is_internal(subscriber):
-        future.add_done_callback(partial(_hand_over, subscriber))
+    if is_traced(subscriber):
+        reception = Reception(_semconv.OPERATION_RECEIVE, subscriber, None, time_ns())
+        future.add_done_callback(partial(_hand_over, reception))
 
 
 @guarded(None)
-def _hand_over(subscriber: Subscriber, future: asyncio.Future[Any]) -> None:
+def _hand_over(reception: Reception, future: asyncio.Future[Any]) -> None:
     telemetry = current()
     if telemetry is None or future.cancelled() or exception_of(future) is not None:
         return
-    reception = Reception(_semconv.OPERATION_RECEIVE, subscriber, future, None, 0)
     finish_receive(telemetry, reception, future.result())
 
 
@@ -82,9 +83,9 @@ def _is_accepted(callback: Any) -> bool:
     )
 
 
-def _is_internal(callback: Any) -> bool:
+def _is_of_nats(callback: Any) -> bool:
     function = getattr(callback, "__func__", None)
-    return (getattr(function, "__module__", ""), getattr(function, "__qualname__", "")) in _INTERNAL
+    return (getattr(function, "__module__", ""), getattr(function, "__qualname__", "")) in _OF_NATS
 
 
 def _traced(callback: _Callback, subscriber: Subscriber) -> _Callback:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -158,12 +159,25 @@ def end_span(span: Span, error: BaseException | None = None, *, record: bool = F
     """
     try:
         if isinstance(error, Exception) and span.is_recording():
+            description = _semconv.error_description(error)
             span.set_attribute(_semconv.ERROR_TYPE, _semconv.error_type(error))
-            span.set_status(Status(StatusCode.ERROR, _semconv.error_description(error)))
+            span.set_status(Status(StatusCode.ERROR, description))
             if record:
-                span.record_exception(error)
+                span.record_exception(error, _bounded(error, description))
     finally:
         span.end()
+
+
+def _bounded(error: Exception, description: str) -> dict[str, str]:
+    """What replaces the text of ``error`` in its event, where that has no bounds."""
+    text = str(error)
+    if len(text) <= _semconv.MAX_DESCRIPTION:
+        return {}
+    trace_text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return {
+        _semconv.EXCEPTION_MESSAGE: description,
+        _semconv.EXCEPTION_STACKTRACE: trace_text.replace(text, description),
+    }
 
 
 def described(span_context: SpanContext) -> str:
