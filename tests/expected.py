@@ -108,5 +108,6 @@ def delivery(
         "messaging.nats.message.stream_sequence": sequence,
         "messaging.nats.message.consumer_sequence": number,
         "messaging.nats.message.delivery_count": count,
+        "messaging.nats.message.delivery_latency": 1.0,
     }
     return {**consumer(stream, name), **attributes(values)}

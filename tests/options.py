@@ -24,13 +24,14 @@ DEFAULTS: dict[str, object] = {
     "continue_received": True,
     "propagate_replies": False,
     "settle_spans": False,
+    "metrics": True,
 }
 CHOICES = {
     "carrier": ("payload", "headers", "both", "auto"),
     "consumed_field": ("refresh", "keep", "strip"),
     "consumer_parent": ("message", "link"),
 }
-BOOLEANS = ("continue_received", "propagate_replies", "settle_spans")
+BOOLEANS = ("continue_received", "propagate_replies", "settle_spans", "metrics")
 PATTERN_LISTS = ("excluded_subjects", "propagate_only_subjects", "subject_templates")
 LISTS = ("payload_field_aliases", *PATTERN_LISTS)
 SCALARS = tuple(name for name in FIELDS if name not in LISTS)

@@ -93,6 +93,7 @@ def test_the_declarative_configuration_sets_every_setting(
         "continue_received": False,
         "propagate_replies": True,
         "settle_spans": "TRUE",
+        "metrics": "False",
     }
     assert options.keys() == FIELDS.keys()
     arguments = _from_file(options)
@@ -104,6 +105,7 @@ def test_the_declarative_configuration_sets_every_setting(
         "propagate_only_subjects": ("*.tick",),
         "subject_templates": ("orders.*", "orders.>"),
         "settle_spans": True,
+        "metrics": False,
     }
     assert warnings(caplog) == []
 

@@ -141,6 +141,12 @@ class Settings:
         _BOOLEAN,
         "Spans for ack, nak, term and in_progress.",
     )
+    metrics: bool = _setting(
+        True,
+        variables.OTEL_PYTHON_NATS_METRICS,
+        _BOOLEAN,
+        "Durations and counts of operations, and of contexts that travelled or did not.",
+    )
 
 
 NATSConfiguration = make_dataclass(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from time import time_ns
 from typing import Any, NamedTuple
 
 from opentelemetry import context as context_api
@@ -14,10 +15,13 @@ from . import _semconv
 from ._ack_subject import ConsumerDelivery, parse_ack_subject
 from ._carrier import RECEIVED_KEY, Embedded, Received, documents, inject, receive
 from ._connection import Connection, connection_of
+from ._coverage import count_received
 from ._guard import guarded, logger
 from ._message import message_id_of
+from ._metrics import Metrics
 from ._payload import Member
 from ._reply import with_echo, with_handling, with_reply
+from ._series import Series
 from ._subjects import Destination, Handling, is_reserved
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry, described
@@ -69,7 +73,11 @@ def consume(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Consu
         return None
     received = _carried(telemetry, message)
     _log(subject, received)
-    return Consumed(message, subscriber, connection, destination, received)
+    consumed = Consumed(message, subscriber, connection, destination, received)
+    metrics = telemetry.metrics()
+    if metrics is not None:
+        count_received(metrics, telemetry, received, consumed.template)
+    return consumed
 
 
 @guarded(None)
@@ -132,10 +140,44 @@ def attributes_of(consumed: Consumed, operation: str, operation_type: str) -> At
         attributes[_semconv.NATS_STREAM_SEQUENCE] = delivery.stream_sequence
         attributes[_semconv.NATS_CONSUMER_SEQUENCE] = delivery.consumer_sequence
         attributes[_semconv.NATS_DELIVERY_COUNT] = delivery.delivery_count
+        latency = latency_of(delivery)
+        if latency is not None and operation_type != _semconv.TYPE_SETTLE:
+            attributes[_semconv.NATS_DELIVERY_LATENCY] = latency
         message_id = message_id or _semconv.message_id(delivery.stream, delivery.stream_sequence)
     if message_id is not None:
         attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
     return attributes
+
+
+def series_of(consumed: Consumed, operation: str, operation_type: str) -> Series:
+    """What an operation on this message is counted and measured as."""
+    subscriber = consumed.subscriber
+    return Series(
+        operation,
+        operation_type,
+        consumed.template,
+        subscriber.subject or None,
+        subscriber.queue or None,
+        consumed.connection.server,
+    )
+
+
+def count_delivery(metrics: Metrics, consumed: Consumed, series: Series) -> None:
+    """Count a message that was delivered to the application, and how long it has waited."""
+    metrics.consumed.add(series)
+    latency = latency_of(parse_ack_subject(consumed.message.reply))
+    if latency is not None:
+        metrics.record_delivery(series, latency)
+
+
+def latency_of(delivery: ConsumerDelivery | None) -> float | None:
+    """Seconds since the stream stored the message; None where that is not known, or where the
+    clock of the server is ahead of ours.
+    """
+    if delivery is None:
+        return None
+    nanoseconds = time_ns() - delivery.stored_at
+    return nanoseconds / 1e9 if nanoseconds >= 0 else None
 
 
 def consumer_attributes(delivery: ConsumerDelivery, subscriber: Subscriber) -> Attributes:

@@ -18,12 +18,13 @@ from .package import _instruments
 _SETTINGS = frozenset(setting.name for setting in fields(Settings))
 _OPTIONS = {
     "tracer_provider": (["get_tracer"], "a TracerProvider"),
+    "meter_provider": (["get_meter"], "a MeterProvider"),
     "propagator": (["inject", "extract"], "a TextMapPropagator"),
     "publish_hook": (["__call__"], "a function of span and details"),
     "process_hook": (["__call__"], "a function of span and message"),
 }
 """What ``instrument()`` takes besides the settings: what it needs to have, and what it is."""
-_NOT_OURS = frozenset({"meter_provider", "logger_provider", "skip_dep_check"})
+_NOT_OURS = frozenset({"logger_provider", "skip_dep_check"})
 """What distributions may pass to every instrumentor."""
 
 # The base class is a singleton whose __init__ runs at every call: state is kept here.
@@ -39,13 +40,13 @@ class NATSInstrumentor(BaseInstrumentor):
 
     Keyword arguments of ``instrument()``, all optional:
 
-    - ``tracer_provider``, ``propagator``: in place of the global ones.
+    - ``tracer_provider``, ``meter_provider``, ``propagator``: in place of the global ones.
     - ``publish_hook(span, details)``, ``process_hook(span, message)``: called with the recording
       span before the message is sent, and before the callback runs.
     - every setting, by its name: ``carrier``, ``payload_field``, ``payload_field_aliases``,
       ``consumed_field``, ``excluded_subjects``, ``propagate_only_subjects``,
       ``subject_templates``, ``consumer_parent``, ``continue_received``, ``propagate_replies``,
-      ``settle_spans``. An argument wins over its environment variable.
+      ``settle_spans``, ``metrics``. An argument wins over its environment variable.
     """
 
     configuration = NATSConfiguration

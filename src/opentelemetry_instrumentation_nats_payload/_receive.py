@@ -20,16 +20,20 @@ from ._consumed import (
     attributes_of,
     consume,
     context_of,
+    count_delivery,
     hand_over,
     parent_and_links,
+    series_of,
 )
 from ._continuation import add, ambient, continue_in, give_back
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._measured import Measured
 from ._reply import with_reply
+from ._series import Series
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry, end_span
+from ._telemetry import Telemetry
 
 
 class Reception(NamedTuple):
@@ -85,15 +89,32 @@ def receive_one(
     context = context_of(telemetry, consumed)
     is_traced = consumed.destination.handling is Handling.TRACE
     tracer = telemetry.tracer() if is_traced else None
-    span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more)
+    # In the trace of the message the wait, maybe since long before it was sent, is no part.
+    started_at = time_ns() if outer is None else reception.started_at
+    span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more, started_at)
     if span is not None and outer is None:
         context = trace.set_span_in_context(span, context)
     hand_over(telemetry, consumed, context if span is not None and outer is None else None)
     remember(consumed.message, Delivery(context, consumed.creation, reception.subscriber))
     if reception.source is not None:
         _continue(telemetry, reception.source, consumed, context, outer)
-    if span is not None:
-        end_span(span)
+    _end(telemetry, reception, consumed, span, started_at)
+
+
+@guarded(None)
+def _end(
+    telemetry: Telemetry,
+    reception: Reception,
+    consumed: Consumed,
+    span: Span | None,
+    started_at: int,
+) -> None:
+    metrics = telemetry.metrics()
+    series = series_of(consumed, reception.operation, _semconv.TYPE_RECEIVE)
+    if metrics is not None:
+        count_delivery(metrics, consumed, series)
+    is_timed = consumed.destination.handling is Handling.TRACE
+    Measured(span, metrics, series, started_at, is_timed=is_timed).end()
 
 
 @guarded(None)
@@ -119,14 +140,13 @@ def _start_span(
     consumed: Consumed,
     outer: Context | None,
     more: Attributes,
+    started_at: int,
 ) -> Span:
     parent, links = parent_and_links(telemetry, consumed, outer)
     operation = reception.operation
     name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
     attributes = attributes_of(consumed, operation, _semconv.TYPE_RECEIVE)
     attributes.update(more)
-    # In the trace of the message the wait, maybe since long before it was sent, is no part.
-    started_at = None if outer is None else reception.started_at
     return tracer.start_span(name, parent, SpanKind.CLIENT, attributes, links, started_at)
 
 
@@ -145,8 +165,9 @@ def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -
     tracer = telemetry.tracer() if destination.handling is Handling.TRACE else None
     if tracer is None:
         return
+    connection = connection_of(subscriber.client)
     attributes: Attributes = {
-        **connection_of(subscriber.client).attributes,
+        **connection.attributes,
         _semconv.MESSAGING_OPERATION_NAME: reception.operation,
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_RECEIVE,
     }
@@ -161,4 +182,12 @@ def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -
     span = tracer.start_span(
         name, outer, SpanKind.CLIENT, attributes, start_time=reception.started_at
     )
-    end_span(span, error)
+    series = Series(
+        reception.operation,
+        _semconv.TYPE_RECEIVE,
+        template,
+        subscriber.subject or None,
+        subscriber.queue or None,
+        connection.server,
+    )
+    Measured(span, telemetry.metrics(), series, reception.started_at).end(error)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Protocol, cast
 
 from opentelemetry import trace
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import (
@@ -25,6 +26,7 @@ from opentelemetry.trace import (
 from . import _semconv
 from ._config import Settings, resolve
 from ._guard import guarded
+from ._metrics import Metrics, metrics_of
 from ._payload import PayloadField
 from ._reply import Replies
 from ._size_limits import SizeLimits
@@ -63,6 +65,7 @@ class Telemetry:
     Args:
         settings: the resolved settings.
         tracer_provider: where spans go; None for the global provider, also one set later.
+        meter_provider: the same for metrics.
         propagator: None for the global one (``OTEL_PROPAGATORS``), also one set later.
         publish_hook: see :class:`PublishHook`.
         process_hook: see :class:`ProcessHook`.
@@ -75,6 +78,7 @@ class Telemetry:
         propagator: TextMapPropagator | None = None,
         publish_hook: PublishHook | None = None,
         process_hook: ProcessHook | None = None,
+        meter_provider: MeterProvider | None = None,
     ) -> None:
         self.is_active = True
         self.settings = settings
@@ -90,6 +94,7 @@ class Telemetry:
         self.publish_hook = publish_hook
         self.process_hook = process_hook
         self._propagator = propagator
+        self._metrics = metrics_of(meter_provider) if settings.metrics else None
         self._tracer = trace.get_tracer(
             "opentelemetry_instrumentation_nats_payload",
             __version__,
@@ -113,6 +118,11 @@ class Telemetry:
             return None
         self._tracer = tracer
         return tracer
+
+    def metrics(self) -> Metrics | None:
+        """The metrics, or None as long as nobody takes them."""
+        metrics = self._metrics
+        return metrics if metrics is not None and metrics.is_recorded else None
 
 
 _current: Telemetry | None = None
@@ -151,8 +161,14 @@ def call_hook(hook: Callable[[Span, Any], None], span: Span, details: object) ->
 
 
 @guarded(None)
-def end_span(span: Span, error: BaseException | None = None, *, record: bool = False) -> None:
-    """End ``span``; with ``error`` as failed.
+def end_span(
+    span: Span,
+    error: BaseException | None = None,
+    ended_at: int | None = None,
+    *,
+    record: bool = False,
+) -> None:
+    """End ``span``, now or at ``ended_at``, in nanoseconds since 1970; with ``error`` as failed.
 
     A cancellation is no failure (docs/general/recording-errors.md: an operation that the caller
     gave up on). ``record`` adds the exception with its stack trace as an event.
@@ -165,7 +181,7 @@ def end_span(span: Span, error: BaseException | None = None, *, record: bool = F
             if record:
                 span.record_exception(error, _bounded(error, description))
     finally:
-        span.end()
+        span.end(ended_at)
 
 
 def _bounded(error: Exception, description: str) -> dict[str, str]:

@@ -1,0 +1,62 @@
+"""An operation under way, that ends with a span, a duration and a count."""
+
+from __future__ import annotations
+
+from time import time_ns
+
+from opentelemetry.trace import Span
+
+from . import _semconv
+from ._guard import guarded
+from ._metrics import Metrics
+from ._series import Series
+from ._telemetry import end_span
+
+_NANOSECONDS = 1e9
+
+
+class Measured:
+    """An operation.
+
+    Args:
+        span: its span, or None where none was wanted.
+        metrics: where it is recorded, or None.
+        series: what it is recorded as.
+        started_at: nanoseconds since 1970.
+        is_timed: whether its duration is recorded, too.
+    """
+
+    __slots__ = ("_is_timed", "_metrics", "_series", "_started_at", "span")
+
+    def __init__(
+        self,
+        span: Span | None,
+        metrics: Metrics | None,
+        series: Series,
+        started_at: int,
+        *,
+        is_timed: bool = True,
+    ) -> None:
+        self.span = span
+        self._metrics = metrics
+        self._series = series
+        self._started_at = started_at
+        self._is_timed = is_timed
+
+    def end(self, error: BaseException | None = None, *, record: bool = False) -> None:
+        """End the operation, with ``error`` as failed; see :func:`end_span`."""
+        ended_at = time_ns()
+        if self.span is not None:
+            end_span(self.span, error, ended_at, record=record)
+        if self._metrics is not None:
+            self._record(self._metrics, error, ended_at)
+
+    @guarded(None)
+    def _record(self, metrics: Metrics, error: BaseException | None, ended_at: int) -> None:
+        series = self._series
+        if isinstance(error, Exception):
+            series = series._replace(error_type=_semconv.error_type(error))
+        if series.operation_type == _semconv.TYPE_SEND:
+            metrics.sent.add(series)
+        if self._is_timed:
+            metrics.record(series, max(ended_at - self._started_at, 0) / _NANOSECONDS)
