@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import context as context_api
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
@@ -39,6 +40,8 @@ def use_message_context(message: Any) -> Generator[Context]:
     if not context or not is_instrumentation_enabled():
         yield context_api.get_current()
         return
+    if not trace.get_current_span(context).get_span_context().is_valid:
+        context = Context({**context_api.get_current(), **context})
     work = begin_work(context)
     try:
         yield context

@@ -71,7 +71,10 @@ def _acknowledged(telemetry: Telemetry, operation: Operation, ack: Any) -> None:
 def _set_message_id(operation: Operation, ack: Any) -> None:
     """The stream and sequence are the id of a message that was given none."""
     span = operation.span
-    if span is not None and span.is_recording() and operation.message_id is None:
+    # Another wrapper may return something else, or nothing.
+    if span is None or operation.message_id is not None or not hasattr(ack, "seq"):
+        return
+    if span.is_recording():
         message_id = _semconv.message_id(ack.stream, ack.seq)
         span.set_attribute(_semconv.MESSAGING_MESSAGE_ID, message_id)
 

@@ -185,14 +185,14 @@ def end_span(
 
 
 def _bounded(error: Exception, description: str) -> dict[str, str]:
-    """What replaces the text of ``error`` in its event, where that has no bounds."""
-    text = str(error)
-    if len(text) <= _semconv.MAX_DESCRIPTION:
-        return {}
-    trace_text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    """What replaces the texts of ``error`` and its causes in its event: they have no bounds."""
+    limit = _semconv.MAX_DESCRIPTION
+    lines = traceback.TracebackException.from_exception(error).format()
     return {
         _semconv.EXCEPTION_MESSAGE: description,
-        _semconv.EXCEPTION_STACKTRACE: trace_text.replace(text, description),
+        _semconv.EXCEPTION_STACKTRACE: "".join(
+            line if len(line) <= limit else line[:limit] + "…\n" for line in lines
+        ),
     }
 
 
