@@ -48,6 +48,21 @@ def _read_boolean(text: str) -> bool:
 _BOOLEAN = Accepted("true | false", _read_boolean)
 
 
+def _read_number(text: str) -> int:
+    if not text.isdecimal() or not text.isascii():
+        raise ValueError(text)
+    return int(text)
+
+
+_NUMBER = Accepted("a whole number of bytes, 0 or more", _read_number)
+
+
+def _read_header_name(text: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", text):
+        raise ValueError(text)
+    return text
+
+
 def _read_pattern(text: str) -> str:
     # A server takes the punctuation too, but who writes it means another kind of pattern.
     if not is_pattern(text) or any(char in text for char in ",;{}"):
@@ -147,11 +162,23 @@ class Settings:
         _BOOLEAN,
         "Durations and counts of operations, and of contexts that travelled or did not.",
     )
+    captured_headers: tuple[str, ...] = _setting(
+        (),
+        variables.OTEL_PYTHON_NATS_CAPTURED_HEADERS,
+        Accepted("names of headers", _read_header_name, many=True),
+        "Headers whose values become attributes of the spans.",
+    )
+    captured_body_bytes: int = _setting(
+        0,
+        variables.OTEL_PYTHON_NATS_CAPTURED_BODY_BYTES,
+        _NUMBER,
+        "How much of a message's body becomes an attribute of its spans; 0 for nothing.",
+    )
 
 
 NATSConfiguration = make_dataclass(
     "NATSConfiguration",
-    [(f.name, str | bool | list[str] | None, field(default=None)) for f in fields(Settings)],
+    [(f.name, str | bool | int | list[str] | None, field(default=None)) for f in fields(Settings)],
     frozen=True,
 )
 """The options of the declarative configuration file; None is what the file leaves out.
@@ -218,7 +245,10 @@ def _read(source: str, value: object, accepted: Accepted, consequence: str) -> o
 
 
 def _value(value: object, accepted: Accepted) -> Any:
-    if isinstance(value, bool) and accepted is _BOOLEAN:
+    is_boolean = isinstance(value, bool)
+    if (is_boolean and accepted is _BOOLEAN) or (
+        isinstance(value, int) and not is_boolean and accepted is _NUMBER
+    ):
         value = str(value)
     if not isinstance(value, str):
         raise ValueError(value)

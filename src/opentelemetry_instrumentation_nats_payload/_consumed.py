@@ -17,6 +17,7 @@ from ._carrier import RECEIVED_KEY, Embedded, Received, documents, inject, recei
 from ._connection import Connection, connection_of
 from ._coverage import count_received
 from ._guard import guarded, logger
+from ._hooks import MessageDetails
 from ._message import message_id_of
 from ._metrics import Metrics
 from ._payload import Member
@@ -28,7 +29,7 @@ from ._telemetry import Telemetry, described
 
 _STATUS_HEADER = "Status"
 
-Attributes = dict[str, str | int | float | bool]
+Attributes = dict[str, Any]
 
 
 class Consumed(NamedTuple):
@@ -118,6 +119,32 @@ def context_of(telemetry: Telemetry, consumed: Consumed) -> Context:
     if embedded and telemetry.settings.consumer_parent == "link":
         context = context_api.set_value(RECEIVED_KEY, embedded.span_context, context)
     return context
+
+
+def details_of(consumed: Consumed) -> MessageDetails:
+    """The message as a hook gets it."""
+    message, subscriber = consumed.message, consumed.subscriber
+    return MessageDetails(
+        message.subject,
+        message.data,
+        message.reply,
+        message.headers,
+        subscriber.subject,
+        subscriber.queue,
+        message,
+    )
+
+
+def capture(telemetry: Telemetry, consumed: Consumed, attributes: Attributes) -> None:
+    """Add the headers and the body, without the field, as far as the settings want them."""
+    if telemetry.capture is None:
+        return
+    message = consumed.message
+    member = consumed.received.member if consumed.received else None
+    body = message.data
+    if member is not None and member.carrier is not None:
+        body = telemetry.field.cut(body, member)
+    telemetry.capture.add(attributes, message.subject, body, message.headers)
 
 
 def attributes_of(consumed: Consumed, operation: str, operation_type: str) -> Attributes:

@@ -17,12 +17,14 @@ from ._consumed import (
     consumer_attributes,
     context_of,
     count_delivery,
+    details_of,
     hand_over,
     series_of,
 )
 from ._continuation import ambient
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._hooks import ReceiveDetails, call_hook
 from ._measured import Measured
 from ._metrics import Metrics
 from ._receive import Reception, receive_one
@@ -57,17 +59,21 @@ def finish_fetch(telemetry: Telemetry, reception: Reception, messages: Sequence[
             count_delivery(metrics, consumed, series)
     traced = [c for c in batch if c.destination.handling is Handling.TRACE]
     if traced:
-        _record(telemetry.tracer(), metrics, reception, traced, count)
+        _record(telemetry, metrics, reception, traced, count)
 
 
 def _record(
-    tracer: Tracer | None,
+    telemetry: Telemetry,
     metrics: Metrics | None,
     reception: Reception,
     batch: Sequence[Consumed],
     count: Attributes,
 ) -> None:
+    tracer = telemetry.tracer()
     span = tracer and _start_span(tracer, reception, batch, count)
+    if span is not None and telemetry.receive_hook is not None and span.is_recording():
+        details = ReceiveDetails(tuple(details_of(consumed) for consumed in batch))
+        call_hook(telemetry.receive_hook, span, details)
     template = _common([consumed.template for consumed in batch])
     subscriber, server = reception.subscriber, batch[0].connection.server
     series = Series(

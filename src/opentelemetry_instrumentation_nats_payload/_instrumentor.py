@@ -21,10 +21,13 @@ _OPTIONS = {
     "meter_provider": (["get_meter"], "a MeterProvider"),
     "propagator": (["inject", "extract"], "a TextMapPropagator"),
     "publish_hook": (["__call__"], "a function of span and details"),
-    "process_hook": (["__call__"], "a function of span and message"),
+    "process_hook": (["__call__"], "a function of span and details"),
+    "receive_hook": (["__call__"], "a function of span and details"),
+    "redact_body": (["__call__"], "a function of subject and body"),
+    "logger_provider": (["get_logger"], "a LoggerProvider"),
 }
 """What ``instrument()`` takes besides the settings: what it needs to have, and what it is."""
-_NOT_OURS = frozenset({"logger_provider", "skip_dep_check"})
+_NOT_OURS = frozenset({"skip_dep_check"})
 """What distributions may pass to every instrumentor."""
 
 # The base class is a singleton whose __init__ runs at every call: state is kept here.
@@ -41,12 +44,16 @@ class NATSInstrumentor(BaseInstrumentor):
     Keyword arguments of ``instrument()``, all optional:
 
     - ``tracer_provider``, ``meter_provider``, ``propagator``: in place of the global ones.
-    - ``publish_hook(span, details)``, ``process_hook(span, message)``: called with the recording
-      span before the message is sent, and before the callback runs.
+    - ``publish_hook``, ``process_hook``, ``receive_hook``, each ``(span, details)``: called with
+      the recording span before the message is sent, before the callback runs, and before a
+      message that was asked for is handed over.
+    - ``redact_body(subject, body)``: returns what of a body may be captured.
+    - ``logger_provider``: where exceptions go, if they are recorded as logs.
     - every setting, by its name: ``carrier``, ``payload_field``, ``payload_field_aliases``,
       ``consumed_field``, ``excluded_subjects``, ``propagate_only_subjects``,
       ``subject_templates``, ``consumer_parent``, ``continue_received``, ``propagate_replies``,
-      ``settle_spans``, ``metrics``. An argument wins over its environment variable.
+      ``settle_spans``, ``metrics``, ``captured_headers``, ``captured_body_bytes``.
+      An argument wins over its environment variable.
     """
 
     configuration = NATSConfiguration

@@ -15,9 +15,11 @@ from ._ack_subject import is_ack_subject
 from ._consumed import (
     Consumed,
     attributes_of,
+    capture,
     consume,
     context_of,
     count_delivery,
+    details_of,
     hand_over,
     parent_and_links,
     series_of,
@@ -25,11 +27,12 @@ from ._consumed import (
 from ._continuation import Work, begin_work, end_work
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._hooks import call_hook
 from ._measured import Measured
 from ._reply import with_handling, with_reply
 from ._subjects import Handling
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry, call_hook
+from ._telemetry import Telemetry
 
 
 class Process(NamedTuple):
@@ -65,7 +68,7 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
         return None
     delivery = Delivery(context, consumed.creation, subscriber)
     remember(message, delivery)
-    return begin(telemetry, measured, context, delivery, message)
+    return begin(telemetry, measured, context, delivery, consumed)
 
 
 def _pass_over(message: Any) -> Process:
@@ -80,15 +83,15 @@ def begin(
     measured: Measured | None,
     context: Context,
     delivery: Delivery,
-    message: Any,
+    consumed: Consumed,
 ) -> Process:
     """The last step of a start: the hook, and the context."""
     started_at = 0.0
     span = measured.span if measured else None
     if span is not None and span.is_recording():
         if telemetry.process_hook is not None:
-            call_hook(telemetry.process_hook, span, message)
-        if is_ack_subject(message.reply):
+            call_hook(telemetry.process_hook, span, details_of(consumed))
+        if is_ack_subject(consumed.message.reply):
             started_at = perf_counter()
     return Process(measured, begin_work(context), delivery, started_at)
 
@@ -138,10 +141,12 @@ def measure(
 def _start_own_span(
     telemetry: Telemetry, tracer: Tracer, consumed: Consumed, started_at: int
 ) -> Span:
-    return start_span(tracer, consumed, *parent_and_links(telemetry, consumed), started_at)
+    parent, links = parent_and_links(telemetry, consumed)
+    return start_span(telemetry, tracer, consumed, parent, links, started_at)
 
 
 def start_span(
+    telemetry: Telemetry,
     tracer: Tracer,
     consumed: Consumed,
     parent: Context,
@@ -152,4 +157,5 @@ def start_span(
     operation = _semconv.OPERATION_PROCESS
     name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
     attributes = attributes_of(consumed, operation, _semconv.TYPE_PROCESS)
+    capture(telemetry, consumed, attributes)
     return tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)

@@ -82,10 +82,10 @@ def _start(telemetry: Telemetry, message: Any) -> Process | None:
         parent = with_reply(outer, message.reply)
     links = () if delivery.creation is None else (Link(delivery.creation),)
     started_at = time_ns()
-    span = tracer and start_span(tracer, consumed, parent, links, started_at)
+    span = tracer and start_span(telemetry, tracer, consumed, parent, links, started_at)
     measured = measure(telemetry, consumed, span, started_at)
     context = parent if span is None else trace.set_span_in_context(span, parent)
-    return begin(telemetry, measured, context, delivery, message)
+    return begin(telemetry, measured, context, delivery, consumed)
 
 
 def _consumed(telemetry: Telemetry, destination: Destination, message: Any) -> Consumed:

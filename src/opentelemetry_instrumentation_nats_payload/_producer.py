@@ -16,13 +16,14 @@ from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
 from ._coverage import count_sent, outcome_of
 from ._guard import guarded, logger
 from ._headers import without
+from ._hooks import PublishDetails, call_hook
 from ._measured import Measured
 from ._message import Outgoing
 from ._operation import Operation, close_operation, take_operation
 from ._reply import is_echo
 from ._role import Role
 from ._sender import Sender, measure, sender_of, start_send_span
-from ._telemetry import PublishDetails, Telemetry, call_hook, described
+from ._telemetry import Telemetry, described
 
 
 class Publish(NamedTuple):

@@ -18,9 +18,11 @@ from ._consumed import (
     Attributes,
     Consumed,
     attributes_of,
+    capture,
     consume,
     context_of,
     count_delivery,
+    details_of,
     hand_over,
     parent_and_links,
     series_of,
@@ -28,6 +30,7 @@ from ._consumed import (
 from ._continuation import add, ambient, continue_in, give_back
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._hooks import ReceiveDetails, call_hook
 from ._measured import Measured
 from ._reply import with_reply
 from ._series import Series
@@ -92,6 +95,8 @@ def receive_one(
     # In the trace of the message the wait, maybe since long before it was sent, is no part.
     started_at = time_ns() if outer is None else reception.started_at
     span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more, started_at)
+    if span is not None and telemetry.receive_hook is not None and span.is_recording():
+        call_hook(telemetry.receive_hook, span, ReceiveDetails((details_of(consumed),)))
     if span is not None and outer is None:
         context = trace.set_span_in_context(span, context)
     hand_over(telemetry, consumed, context if span is not None and outer is None else None)
@@ -147,6 +152,7 @@ def _start_span(
     name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
     attributes = attributes_of(consumed, operation, _semconv.TYPE_RECEIVE)
     attributes.update(more)
+    capture(telemetry, consumed, attributes)
     return tracer.start_span(name, parent, SpanKind.CLIENT, attributes, links, started_at)
 
 

@@ -25,6 +25,7 @@ MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ERROR_TYPE: Final = "error.type"
+EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
@@ -37,6 +38,9 @@ NATS_DELIVERY_COUNT: Final = "messaging.nats.message.delivery_count"
 NATS_ACK_OUTCOME: Final = "messaging.nats.ack.outcome"
 NATS_ACK_DURATION: Final = "messaging.nats.ack.duration"
 """Seconds from the start of the processing to the settlement."""
+
+PROCESS_EXCEPTION_EVENT: Final = "messaging.process.exception"
+"""The name of the log of what a handler raised (messaging-exceptions.md)."""
 
 SYSTEM_NATS: Final = "nats"
 OPERATION_PUBLISH: Final = "publish"
@@ -61,6 +65,8 @@ OUTCOME_NONE: Final = "none"
 NATS_DELIVERY_LATENCY: Final = "messaging.nats.message.delivery_latency"
 """Seconds from the storing of a message in its stream to its delivery."""
 
+NATS_HEADER_PREFIX: Final = "messaging.nats.message.header."
+NATS_BODY: Final = "messaging.nats.message.body"
 NATS_PROPAGATION_OUTCOME: Final = "messaging.nats.propagation.outcome"
 NATS_PROPAGATION_SOURCE: Final = "messaging.nats.propagation.source"
 
@@ -172,6 +178,12 @@ def error_type(error: BaseException) -> str:
         code = getattr(error, "code", None) if _is_service_error(error) else None
     if code:
         return str(code)
+    return class_name(error)
+
+
+def class_name(error: BaseException) -> str:
+    """The class of ``error``, qualified unless it is a builtin."""
+    cls = type(error)
     if cls.__module__ == "builtins":
         return cls.__qualname__
     return f"{cls.__module__}.{cls.__qualname__}"

@@ -9,6 +9,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 
 from . import _semconv
+from ._capture import Capture
 from ._connection import Connection, connection_of
 from ._coverage import count_sent
 from ._guard import guarded
@@ -36,6 +37,7 @@ class Sender(NamedTuple):
     """None where the context is passed on without a span."""
 
     metrics: Metrics | None
+    capture: Capture | None
 
 
 def sender_of(
@@ -63,7 +65,7 @@ def sender_of(
         tracer = None
     if tracer is None and metrics is None and not context:
         return None
-    return Sender(client, connection, operation, role, handling, tracer, metrics)
+    return Sender(client, connection, operation, role, handling, tracer, metrics, telemetry.capture)
 
 
 @guarded(None)
@@ -78,7 +80,7 @@ def start_send_span(
     role, tracer = sender.role, sender.tracer
     if tracer is None:
         return None
-    attributes: dict[str, str | int | bool] = {
+    attributes: dict[str, Any] = {
         **sender.connection.attributes,
         _semconv.MESSAGING_OPERATION_NAME: role.operation,
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_SEND,
@@ -91,6 +93,8 @@ def start_send_span(
     message_id = message_id_of(message.headers)
     if message_id is not None:
         attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
+    if sender.capture is not None:
+        sender.capture.add(attributes, message.subject, message.payload, message.headers)
     # The span whose context is in the message is the producer.
     is_producer = role.propagates and chosen is None
     kind = SpanKind.PRODUCER if is_producer else SpanKind.CLIENT
