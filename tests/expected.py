@@ -111,3 +111,9 @@ def delivery(
         "messaging.nats.message.delivery_latency": 1.0,
     }
     return {**consumer(stream, name), **attributes(values)}
+
+
+def settlement(stream: str, name: str, sequence: int, *, number: int = 1) -> Attributes:
+    """The attributes of an acknowledgement; the delivery is past."""
+    values = delivery(stream, name, sequence, number=number)
+    return {k: v for k, v in values.items() if not k.endswith("delivery_latency")}

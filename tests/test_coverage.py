@@ -18,17 +18,24 @@ _SENT = "messaging.nats.propagation.sent"
 _RECEIVED = "messaging.nats.propagation.received"
 
 
+def _by(meter: Meter, metric: str, attribute: str) -> dict[str, int | float]:
+    """The points of ``metric`` by ``attribute``; replies also have the pattern of inboxes."""
+    found: dict[str, int | float] = {}
+    for key, value in meter.points(metric).items():
+        values = dict(key)
+        found[values.pop(attribute)] = value
+        assert values in ({}, {"messaging.destination.template": "_INBOX.>"})
+    return found
+
+
 def _outcomes(meter: Meter) -> dict[str, int | float]:
-    """The messages that went out, by outcome; the subjects of these tests have no template."""
-    found = {next(iter(k)): value for k, value in meter.points(_SENT).items()}
-    assert {name for name, _ in found} <= {"messaging.nats.propagation.outcome"}
-    return {outcome: value for (_, outcome), value in found.items()}
+    """The messages that went out, by what became of their context."""
+    return _by(meter, _SENT, "messaging.nats.propagation.outcome")
 
 
 def _sources(meter: Meter) -> dict[str, int | float]:
-    found = {next(iter(k)): value for k, value in meter.points(_RECEIVED).items()}
-    assert {name for name, _ in found} <= {"messaging.nats.propagation.source"}
-    return {source: value for (_, source), value in found.items()}
+    """The messages that came in, by where their context was."""
+    return _by(meter, _RECEIVED, "messaging.nats.propagation.source")
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)

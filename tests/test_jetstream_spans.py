@@ -18,8 +18,8 @@ from opentelemetry import trace
 from packaging.version import Version
 
 from conftest import BOTH_SERVERS, CARRIERS, Connect, Expect, Inbox, Instrumentation
-from expected import consumer, delivery
-from spans import Attributes, Recorded, Typed, attributes
+from expected import consumer, delivery, settlement
+from spans import Recorded, Typed, attributes
 
 pytestmark = BOTH_SERVERS
 
@@ -36,11 +36,6 @@ def _outcome(span: Recorded) -> tuple[Recorded, Typed | None]:
     duration = values.pop("messaging.nats.ack.duration", None)
     assert duration is None or (duration.type == "float" and 0 < duration.value < 30)
     return dataclasses.replace(span, attributes=values), duration
-
-
-def _settled(values: Attributes) -> Attributes:
-    """A settlement has no delivery latency of its own."""
-    return {k: v for k, v in values.items() if not k.endswith("delivery_latency")}
 
 
 async def test_the_acknowledgement_of_a_publish_gives_its_id(
@@ -349,7 +344,7 @@ async def test_settle_spans(
     assert instrumentation.spans()[6:] == [
         expected(nc)
         .settle(outcome, "SPANS.1", 6, 7 + number, parent=6)
-        .but(links=((n, n),), attributes=_settled(delivery("SPANS", "d", n, number=n)))
+        .but(links=((n, n),), attributes=settlement("SPANS", "d", n, number=n))
         for number, (outcome, n) in enumerate(settled)
     ]
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from ._config import NATSConfiguration, Settings, complain, resolve
+from ._config import NATSConfiguration, complain, resolve
 from ._guard import logger
 from ._patching import PatchTable
+from ._settings import Settings
 from ._telemetry import Telemetry, set_current
 from .package import _instruments
 

@@ -21,7 +21,7 @@ class Measured:
     Args:
         span: its span, or None where none was wanted.
         metrics: where it is recorded, or None.
-        series: what it is recorded as.
+        series: what it is recorded as; None without metrics.
         started_at: nanoseconds since 1970.
         is_timed: whether its duration is recorded, too.
     """
@@ -32,7 +32,7 @@ class Measured:
         self,
         span: Span | None,
         metrics: Metrics | None,
-        series: Series,
+        series: Series | None,
         started_at: int,
         *,
         is_timed: bool = True,
@@ -48,12 +48,13 @@ class Measured:
         ended_at = time_ns()
         if self.span is not None:
             end_span(self.span, error, ended_at, record=record)
-        if self._metrics is not None:
-            self._record(self._metrics, error, ended_at)
+        if self._metrics is not None and self._series is not None:
+            self._record(self._metrics, self._series, error, ended_at)
 
     @guarded(None)
-    def _record(self, metrics: Metrics, error: BaseException | None, ended_at: int) -> None:
-        series = self._series
+    def _record(
+        self, metrics: Metrics, series: Series, error: BaseException | None, ended_at: int
+    ) -> None:
         if isinstance(error, Exception):
             series = series._replace(error_type=_semconv.error_type(error))
         if series.operation_type == _semconv.TYPE_SEND:

@@ -128,10 +128,10 @@ def measure(
 ) -> Measured | None:
     """What ends with the process; None where nothing is recorded."""
     metrics = telemetry.metrics()
-    if span is None and metrics is None:
-        return None
+    if metrics is None:
+        return None if span is None else Measured(span, None, None, started_at)
     series = series_of(consumed, _semconv.OPERATION_PROCESS, _semconv.TYPE_PROCESS)
-    if metrics is not None and is_delivery:
+    if is_delivery:
         count_delivery(metrics, consumed, series)
     is_timed = consumed.destination.handling is Handling.TRACE
     return Measured(span, metrics, series, started_at, is_timed=is_timed)

@@ -115,9 +115,11 @@ def _end(
     started_at: int,
 ) -> None:
     metrics = telemetry.metrics()
+    if metrics is None:
+        Measured(span, None, None, started_at).end()
+        return
     series = series_of(consumed, reception.operation, _semconv.TYPE_RECEIVE)
-    if metrics is not None:
-        count_delivery(metrics, consumed, series)
+    count_delivery(metrics, consumed, series)
     is_timed = consumed.destination.handling is Handling.TRACE
     Measured(span, metrics, series, started_at, is_timed=is_timed).end()
 

@@ -104,8 +104,8 @@ def start_send_span(
 
 def measure(sender: Sender, span: Span | None, started_at: int) -> Measured | None:
     """What ends with the operation; None where nothing is recorded."""
-    if span is None and sender.metrics is None:
-        return None
+    if sender.metrics is None:
+        return None if span is None else Measured(span, None, None, started_at)
     role = sender.role
     series = Series(
         role.operation, _semconv.TYPE_SEND, role.template, None, None, sender.connection.server

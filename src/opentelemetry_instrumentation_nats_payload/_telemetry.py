@@ -22,13 +22,14 @@ from opentelemetry.trace import (
 
 from . import _semconv
 from ._capture import Capture
-from ._config import Settings, resolve
+from ._config import resolve
 from ._exceptions import ExceptionRecorder
 from ._guard import guarded
 from ._hooks import ProcessHook, PublishHook, ReceiveHook, RedactBody
 from ._metrics import Metrics, metrics_of
 from ._payload import PayloadField
 from ._reply import Replies
+from ._settings import Settings
 from ._size_limits import SizeLimits
 from ._subjects import SubjectRules
 from .version import __version__
