@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.propagators.textmap import TextMapPropagator
@@ -120,6 +121,24 @@ async def test_an_error_of_ours_is_counted(
     nc = await connect()
     await nc.publish("broken", b"{}")
     assert _outcomes(meter) == {"error": 1}
+
+
+async def test_a_message_that_was_refused_for_its_context_is_too_large(
+    connect: Connect, instrumentation: Instrumentation
+) -> None:
+    """It went out as it was in the end; one that could not be published went out not at all."""
+    meter = Meter()
+    instrumentation.start(meter_provider=meter.provider)
+    nc = await connect()
+    js = nc.jetstream()
+    await js.add_stream(name="COVERED", subjects=["covered"], max_msg_size=100)
+    internal = _outcomes(meter)["internal"]
+    await js.publish("covered", b'{"a":"%b"}' % (b"x" * 60))
+    assert _outcomes(meter) == {"internal": internal, "too_large": 1}
+    await nc.close()
+    with pytest.raises(ConnectionClosedError):
+        await nc.publish("closed", b"{}")
+    assert _outcomes(meter) == {"internal": internal, "too_large": 1}
 
 
 async def test_every_message_that_comes_in_is_counted_once(

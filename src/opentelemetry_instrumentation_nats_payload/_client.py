@@ -111,17 +111,19 @@ async def _finish(
     started: Publish, client: Any, message: Outgoing, call: Callable[[], Awaitable[Any]]
 ) -> Any:
     """Publish, and end the operation."""
-    measured, sent = started
+    measured, is_whole, sent = started
     try:
         result = await call()
     except BaseException as error:
-        if measured is not None:
+        if measured is not None and is_whole:
             measured.end(error)
         raise
     if sent is not message and not client.is_connected:
         discount(client, message, sent)
     if measured is not None:
-        measured.end()
+        measured.is_sent = True
+        if is_whole:
+            measured.end()
     return result
 
 

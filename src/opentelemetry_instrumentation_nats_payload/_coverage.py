@@ -17,7 +17,12 @@ from ._telemetry import Telemetry
 def count_sent(metrics: Metrics | None, outcome: str, template: str | None = None) -> None:
     """Count a message that went out."""
     if metrics is not None:
-        metrics.injected.add(Outcome(_semconv.NATS_PROPAGATION_OUTCOME, outcome, template))
+        metrics.injected.add(sent_outcome(outcome, template))
+
+
+def sent_outcome(outcome: str, template: str | None) -> Outcome:
+    """What became of the context of a message that goes out."""
+    return Outcome(_semconv.NATS_PROPAGATION_OUTCOME, outcome, template)
 
 
 def count_received(

@@ -62,9 +62,12 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
 def _acknowledged(telemetry: Telemetry, operation: Operation, ack: Any) -> None:
     if operation.is_retry and operation.original is not None:
         telemetry.size_limits.learn(operation.original.subject, operation.refused_size)
-    if operation.measured is not None:
+    measured = operation.measured
+    if measured is not None:
+        if operation.is_retry and measured.outcome is not None:
+            measured.outcome = measured.outcome._replace(value=_semconv.TOO_LARGE)
         _set_message_id(operation, ack)
-        operation.measured.end()
+        measured.end()
 
 
 @guarded(None)

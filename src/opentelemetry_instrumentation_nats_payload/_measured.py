@@ -9,7 +9,7 @@ from opentelemetry.trace import Span
 from . import _semconv
 from ._guard import guarded
 from ._metrics import Metrics
-from ._series import Series
+from ._series import Outcome, Series
 from ._telemetry import end_span
 
 _NANOSECONDS = 1e9
@@ -24,9 +24,21 @@ class Measured:
         series: what it is recorded as; None without metrics.
         started_at: nanoseconds since 1970.
         is_timed: whether its duration is recorded, too.
+
+    Attributes:
+        outcome: what became of the context of the message that it sends.
+        is_sent: whether that has gone out.
     """
 
-    __slots__ = ("_is_timed", "_metrics", "_series", "_started_at", "span")
+    __slots__ = (
+        "_is_timed",
+        "_metrics",
+        "_series",
+        "_started_at",
+        "is_sent",
+        "outcome",
+        "span",
+    )
 
     def __init__(
         self,
@@ -42,6 +54,8 @@ class Measured:
         self._series = series
         self._started_at = started_at
         self._is_timed = is_timed
+        self.outcome: Outcome | None = None
+        self.is_sent = False
 
     def end(self, error: BaseException | None = None, *, record: bool = False) -> None:
         """End the operation, with ``error`` as failed; see :func:`end_span`."""
@@ -59,5 +73,7 @@ class Measured:
             series = series._replace(error_type=_semconv.error_type(error))
         if series.operation_type == _semconv.TYPE_SEND:
             metrics.sent.add(series)
+        if self.outcome is not None and self.is_sent:
+            metrics.injected.add(self.outcome)
         if self._is_timed:
             metrics.record(series, max(ended_at - self._started_at, 0) / _NANOSECONDS)

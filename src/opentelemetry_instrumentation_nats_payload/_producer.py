@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanContext
 
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
-from ._coverage import count_sent, outcome_of
+from ._coverage import outcome_of, sent_outcome
 from ._guard import guarded, logger
 from ._headers import without
 from ._hooks import PublishDetails, call_hook
@@ -30,7 +30,8 @@ class Publish(NamedTuple):
     """A publish under way."""
 
     measured: Measured | None
-    """What ends with the publish."""
+    is_whole: bool
+    """Whether that ends with the publish, and is no longer operation."""
 
     message: Outgoing
     """What goes out."""
@@ -90,12 +91,13 @@ def _start(
     if received is not None and chosen is None:
         sent = _write(telemetry, sender, cleaned, received, context)
     _log(message.subject, embedded, chosen, sent, context)
-    if sender.metrics is not None:
+    measured = measure(sender, span, started_at)
+    if measured is not None and sender.metrics is not None:
         outcome: str | None = _semconv.REPLY
         if sender.role.propagates:
             outcome = outcome_of(telemetry, cleaned, received, chosen, sent, context)
-        count_sent(sender.metrics, outcome or _semconv.FAILED, sender.role.template)
-    return _started(sender, measure(sender, span, started_at), message, sent or cleaned)
+        measured.outcome = sent_outcome(outcome or _semconv.FAILED, sender.role.template)
+    return _started(sender, measured, message, sent or cleaned)
 
 
 def _started(
@@ -103,10 +105,9 @@ def _started(
 ) -> Publish | None:
     if sender.operation is not None:
         sender.operation.tell_start(message, measured)
-        measured = None
     if measured is None and sent is message:
         return None
-    return Publish(measured, sent)
+    return Publish(measured, sender.operation is None, sent)
 
 
 @guarded(None)
