@@ -114,6 +114,6 @@ def delivery(
 
 
 def settlement(stream: str, name: str, sequence: int, *, number: int = 1) -> Attributes:
-    """The attributes of an acknowledgement; the delivery is past."""
+    """The attributes of what comes after the delivery: its latency is told once."""
     values = delivery(stream, name, sequence, number=number)
     return {k: v for k, v in values.items() if not k.endswith("delivery_latency")}

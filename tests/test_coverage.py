@@ -206,3 +206,23 @@ async def test_all_of_it_is_a_query(
     carried = sum(sent.get(name, 0) for name in ("injected", "replaced", "kept", "headers"))
     assert carried == sum(sent.values()) == 8
     assert _sources(meter) == {"payload": 1, "headers": 3}
+
+
+async def test_a_context_that_is_replaced_in_headers_is_one(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """Forwarded headers with the context of before: as long, and not the same."""
+    meter = Meter()
+    instrumentation.start(meter_provider=meter.provider, carrier="headers")
+    nc = await connect()
+
+    async def forward(message: Msg) -> None:
+        await nc.publish("forward.out", message.data, headers=message.headers)
+
+    await nc.subscribe("forward.in", cb=forward)
+    await nc.subscribe("forward.out", cb=inbox.callback)
+    await settle(nc)
+    await nc.publish("forward.in", b"[1]")
+    await inbox.data()
+    await nc.flush()
+    assert _outcomes(meter) == {"headers": 2}

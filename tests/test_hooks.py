@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
+from typing import Any
 
 import pytest
 from opentelemetry.trace import Span
@@ -182,3 +184,77 @@ async def test_nothing_is_captured_by_default(
     await nc.flush()
     keys: set[str] = set[str]().union(*(s.attributes for s in spans.spans()))
     assert not [key for key in keys if "header" in key or "body" in key]
+
+
+@pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError])
+async def test_a_hook_that_raises_costs_no_message(
+    connect: Connect,
+    inbox: Inbox,
+    instrumentation: Instrumentation,
+    caplog: pytest.LogCaptureFixture,
+    error: type[BaseException],
+) -> None:
+    """Not even with what result() of a cancelled task raises: it would end nats-py's own task."""
+
+    def publish_hook(span: Span, details: PublishDetails) -> None:
+        raise error
+
+    def process_hook(span: Span, details: MessageDetails) -> None:
+        raise error
+
+    instrumentation.start(publish_hook=publish_hook, process_hook=process_hook)
+    nc = await connect()
+    await nc.subscribe("contained", cb=inbox.callback)
+    await settle(nc)
+    for _ in range(3):
+        await nc.publish("contained", b"[1]")
+        assert await inbox.data() == b"[1]"
+    await nc.flush()
+    assert len(instrumentation.spans()) == 6
+    assert ["publish_hook" in r.getMessage() for r in caplog.records] == [True, False]
+
+
+async def test_what_a_hook_does_to_its_details_reaches_no_message(
+    connect: Connect, inbox: Inbox, instrumentation: Instrumentation
+) -> None:
+    """They are copies: of a buffer that is sent, and of the caller's headers."""
+
+    def hook(span: Span, details: Any) -> None:
+        details.headers["x"] = "changed"
+
+    instrumentation.start(publish_hook=hook)
+    nc = await connect()
+    await nc.subscribe("copies", cb=inbox.callback)
+    await settle(nc)
+    headers = {"A": "b"}
+    await nc.publish("copies", b"[1]", headers=headers)
+    assert (await inbox.messages.get()).headers == headers == {"A": "b"}
+
+
+async def test_an_asynchronous_hook_is_refused(
+    connect: Connect, instrumentation: Instrumentation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would be called and never awaited."""
+
+    async def hook(span: Span, details: PublishDetails) -> None:
+        """Never runs."""
+
+    instrumentation.start(publish_hook=hook)
+    await (await connect()).publish("asynchronous", b"{}")
+    assert "publish_hook" in caplog.text
+    assert "a function of span and details" in caplog.text
+
+
+async def test_the_body_is_without_the_field_wherever_it_is_captured(
+    connect: Connect, instrumentation: Instrumentation
+) -> None:
+    """Also of a message that is forwarded with its field, and in process_span."""
+    instrumentation.start(captured_body_bytes=100)
+    nc = await connect()
+    subscription = await nc.subscribe("forwarded")
+    await settle(nc)
+    await nc.publish("forwarded", b'{"a":1' + field(77, 88) + b"}")
+    with process_span(await subscription.next_msg()):
+        pass
+    bodies = {s.attributes["messaging.nats.message.body"].value for s in instrumentation.spans()}
+    assert bodies == {'{"a":1}'}

@@ -121,7 +121,7 @@ async def _finish(
     if sent is not message and not client.is_connected:
         discount(client, message, sent)
     if measured is not None:
-        measured.is_sent = True
+        measured.tell_sent()
         if is_whole:
             measured.end()
     return result

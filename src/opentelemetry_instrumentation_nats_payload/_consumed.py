@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Link, SpanContext
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanContext
 
 from . import _semconv
 from ._ack_subject import ConsumerDelivery, parse_ack_subject
@@ -17,7 +17,7 @@ from ._carrier import RECEIVED_KEY, Embedded, Received, documents, inject, recei
 from ._connection import Connection, connection_of
 from ._coverage import count_received
 from ._guard import guarded, logger
-from ._hooks import MessageDetails
+from ._hooks import MessageDetails, frozen_headers
 from ._message import message_id_of
 from ._metrics import Metrics
 from ._payload import Member
@@ -42,6 +42,8 @@ class Consumed(NamedTuple):
     connection: Connection
     destination: Destination
     received: Received | None
+    latency: float | None = None
+    """Seconds since the stream stored it, when it is delivered."""
 
     @property
     def embedded(self) -> Embedded | None:
@@ -74,7 +76,8 @@ def consume(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Consu
         return None
     received = _carried(telemetry, message)
     _log(subject, received)
-    consumed = Consumed(message, subscriber, connection, destination, received)
+    latency = latency_of(parse_ack_subject(message.reply))
+    consumed = Consumed(message, subscriber, connection, destination, received, latency)
     metrics = telemetry.metrics()
     if metrics is not None:
         count_received(metrics, telemetry, received, consumed.template)
@@ -128,23 +131,18 @@ def details_of(consumed: Consumed) -> MessageDetails:
         message.subject,
         message.data,
         message.reply,
-        message.headers,
+        frozen_headers(message.headers),
         subscriber.subject,
         subscriber.queue,
         message,
     )
 
 
-def capture(telemetry: Telemetry, consumed: Consumed, attributes: Attributes) -> None:
+def capture(telemetry: Telemetry, consumed: Consumed, span: Span) -> None:
     """Add the headers and the body, without the field, as far as the settings want them."""
-    if telemetry.capture is None:
-        return
-    message = consumed.message
-    member = consumed.received.member if consumed.received else None
-    body = message.data
-    if member is not None and member.carrier is not None:
-        body = telemetry.field.cut(body, member)
-    telemetry.capture.add(attributes, message.subject, body, message.headers)
+    if telemetry.capture is not None:
+        message = consumed.message
+        telemetry.capture.add(span, message.subject, message.data, message.headers)
 
 
 def attributes_of(consumed: Consumed, operation: str, operation_type: str) -> Attributes:
@@ -167,9 +165,8 @@ def attributes_of(consumed: Consumed, operation: str, operation_type: str) -> At
         attributes[_semconv.NATS_STREAM_SEQUENCE] = delivery.stream_sequence
         attributes[_semconv.NATS_CONSUMER_SEQUENCE] = delivery.consumer_sequence
         attributes[_semconv.NATS_DELIVERY_COUNT] = delivery.delivery_count
-        latency = latency_of(delivery)
-        if latency is not None and operation_type != _semconv.TYPE_SETTLE:
-            attributes[_semconv.NATS_DELIVERY_LATENCY] = latency
+        if consumed.latency is not None:
+            attributes[_semconv.NATS_DELIVERY_LATENCY] = consumed.latency
         message_id = message_id or _semconv.message_id(delivery.stream, delivery.stream_sequence)
     if message_id is not None:
         attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
@@ -183,18 +180,18 @@ def series_of(consumed: Consumed, operation: str, operation_type: str) -> Series
         operation,
         operation_type,
         consumed.template,
-        subscriber.subject or None,
+        destination_of(subscriber, consumed.connection),
         subscriber.queue or None,
         consumed.connection.server,
     )
 
 
+@guarded(None)
 def count_delivery(metrics: Metrics, consumed: Consumed, series: Series) -> None:
     """Count a message that was delivered to the application, and how long it has waited."""
     metrics.consumed.add(series)
-    latency = latency_of(parse_ack_subject(consumed.message.reply))
-    if latency is not None:
-        metrics.record_delivery(series, latency)
+    if consumed.latency is not None:
+        metrics.record_delivery(series, consumed.latency)
 
 
 def latency_of(delivery: ConsumerDelivery | None) -> float | None:
@@ -205,6 +202,12 @@ def latency_of(delivery: ConsumerDelivery | None) -> float | None:
         return None
     nanoseconds = time_ns() - delivery.stored_at
     return nanoseconds / 1e9 if nanoseconds >= 0 else None
+
+
+def destination_of(subscriber: Subscriber, connection: Connection) -> str | None:
+    """What was subscribed to, as the name of a series; no inbox."""
+    subject = subscriber.subject
+    return subject if subject and not subject.startswith(connection.inbox_prefixes) else None
 
 
 def consumer_attributes(delivery: ConsumerDelivery, subscriber: Subscriber) -> Attributes:

@@ -53,13 +53,14 @@ def outcome_of(
     sent: Outgoing | None,
     context: Context,
 ) -> str:
-    """What became of the context of ``message``, which goes out as ``sent``."""
+    """What became of the context of ``message``; ``sent`` is the message with it, if it is in."""
     if chosen is not None:
         return _semconv.KEPT
     if received is None:
-        has_context = bool(context)
-        return _semconv.NOT_A_JSON_OBJECT if has_context else _semconv.NO_CONTEXT
-    if sent is None or (sent.size() <= message.size() and sent.payload == message.payload):
+        is_bytes = hasattr(message.payload, "__len__") and not isinstance(message.payload, str)
+        reason = _semconv.FAILED if is_bytes else _semconv.NOT_A_JSON_OBJECT
+        return reason if context else _semconv.NO_CONTEXT
+    if sent is None:
         return _why_not(telemetry, message.payload, received, context)
     if sent.payload == message.payload:
         return _semconv.IN_HEADERS

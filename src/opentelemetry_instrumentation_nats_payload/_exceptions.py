@@ -17,7 +17,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from . import _semconv
-from ._guard import logger
+from ._guard import guarded, logger
 from .version import __version__
 
 _VARIABLE = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"
@@ -54,6 +54,7 @@ class ExceptionRecorder:
             )
 
 
+@guarded(None)
 def _logger(logger_provider: Any) -> Logger | None:
     name = "opentelemetry_instrumentation_nats_payload"
     found = get_logger(name, __version__, logger_provider, schema_url=_semconv.SCHEMA_URL)

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 
 from . import _semconv
 from ._ack_subject import parse_ack_subject
 from ._consumed import (
     Attributes,
     Consumed,
+    attributes_of,
     consume,
     consumer_attributes,
     context_of,
     count_delivery,
+    destination_of,
     details_of,
     hand_over,
     series_of,
@@ -80,7 +82,7 @@ def _record(
         reception.operation,
         _semconv.TYPE_RECEIVE,
         template,
-        subscriber.subject or None,
+        destination_of(subscriber, batch[0].connection),
         subscriber.queue or None,
         server,
     )
@@ -111,9 +113,16 @@ def _start_span(
         Context() if outer is None else outer,
         SpanKind.CLIENT,
         attributes,
-        [Link(consumed.creation) for consumed in batch if consumed.creation is not None],
+        [_link(consumed, consumed.creation) for consumed in batch if consumed.creation],
         reception.started_at,
     )
+
+
+def _link(consumed: Consumed, creation: SpanContext) -> Link:
+    """With what tells the message from others (messaging-spans.md, "Per-message attributes")."""
+    attributes = attributes_of(consumed, "", "")
+    names = (_semconv.MESSAGING_MESSAGE_ID, _semconv.MESSAGING_DESTINATION_NAME)
+    return Link(creation, {name: attributes[name] for name in names if name in attributes})
 
 
 def _common(values: Sequence[str | None]) -> str | None:

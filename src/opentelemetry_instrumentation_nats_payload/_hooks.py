@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from opentelemetry.trace import Span
 
-from ._guard import guarded
+from ._guard import contained
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class PublishDetails:
     subject: str
     payload: bytes
     reply: str
-    headers: dict[str, str] | None
+    headers: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,11 @@ class RedactBody(Protocol):
     def __call__(self, subject: str, body: bytes, /) -> bytes: ...
 
 
-@guarded(None)
 def call_hook(hook: Callable[[Span, Any], None], span: Span, details: object) -> None:
     """Call an application's hook, whose errors are ours to report."""
-    hook(span, details)
+    contained("hook", hook, span, details)
+
+
+def frozen_headers(headers: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Headers that a hook cannot change."""
+    return None if headers is None else MappingProxyType(dict(headers))

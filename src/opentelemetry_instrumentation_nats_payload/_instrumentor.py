@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
@@ -96,7 +97,10 @@ def _make_telemetry(kwargs: dict[str, Any]) -> Telemetry:
 def _checked(name: str, value: Any) -> Any:
     """The option, or None for one that could not work."""
     attributes, accepted = _OPTIONS[name]
-    if value is None or all(callable(getattr(value, attribute, None)) for attribute in attributes):
+    # Hooks are called, and not awaited.
+    is_async = inspect.iscoroutinefunction(value)
+    is_usable = all(callable(getattr(value, attribute, None)) for attribute in attributes)
+    if value is None or (is_usable and not is_async):
         return value
     return complain(f"instrument({name}=)", value, accepted, "it is left out")
 

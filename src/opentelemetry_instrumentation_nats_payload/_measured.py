@@ -28,6 +28,7 @@ class Measured:
     Attributes:
         outcome: what became of the context of the message that it sends.
         is_sent: whether that has gone out.
+        is_refusable: whether it may have to go out once more, without the context.
     """
 
     __slots__ = (
@@ -35,6 +36,7 @@ class Measured:
         "_metrics",
         "_series",
         "_started_at",
+        "is_refusable",
         "is_sent",
         "outcome",
         "span",
@@ -56,6 +58,21 @@ class Measured:
         self._is_timed = is_timed
         self.outcome: Outcome | None = None
         self.is_sent = False
+        self.is_refusable = False
+
+    @guarded(None)
+    def tell_sent(self) -> None:
+        """Say that the message has gone out: what became of its context is known, unless it may
+        have to go out once more.
+        """
+        self.is_sent = True
+        if not self.is_refusable:
+            self._count_outcome()
+
+    def _count_outcome(self) -> None:
+        if self._metrics is not None and self.outcome is not None and self.is_sent:
+            self._metrics.injected.add(self.outcome)
+            self.outcome = None
 
     def end(self, error: BaseException | None = None, *, record: bool = False) -> None:
         """End the operation, with ``error`` as failed; see :func:`end_span`."""
@@ -73,7 +90,6 @@ class Measured:
             series = series._replace(error_type=_semconv.error_type(error))
         if series.operation_type == _semconv.TYPE_SEND:
             metrics.sent.add(series)
-        if self.outcome is not None and self.is_sent:
-            metrics.injected.add(self.outcome)
+        self._count_outcome()
         if self._is_timed:
             metrics.record(series, max(ended_at - self._started_at, 0) / _NANOSECONDS)

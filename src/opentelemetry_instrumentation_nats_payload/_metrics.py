@@ -24,10 +24,8 @@ from opentelemetry.metrics import (
 
 from . import _semconv
 from ._semconv import Metric
-from ._series import Outcome, Series, Values
+from ._series import Limits, Outcome, Series, Values
 from .version import __version__
-
-_Key = Series | Outcome
 
 
 class Counter:
@@ -36,15 +34,20 @@ class Counter:
     With a lock, for each thread may have a connection and an event loop of its own.
     """
 
-    def __init__(self, meter: Meter, metric: Metric) -> None:
-        self._counts: dict[_Key, int] = {}
+    def __init__(self, meter: Meter, metric: Metric, limits: Limits) -> None:
+        self._limits = limits
+        self._counts: dict[Series | Outcome, int] = {}
         self._lock = Lock()
         meter.create_observable_counter(
             metric.name, [self._observe], metric.unit, metric.description
         )
 
-    def add(self, key: _Key, count: int = 1) -> None:
+    def add(self, key: Series | Outcome, count: int = 1) -> None:
         """Count ``count`` messages."""
+        if isinstance(key, Series):
+            key = self._limits.of_series(key)
+        else:
+            key = self._limits.of_outcome(key)
         with self._lock:
             self._counts[key] = self._counts.get(key, 0) + count
 
@@ -65,13 +68,15 @@ class Metrics:
     """
 
     def __init__(self, meter: Meter) -> None:
+        limits = Limits()
         self._operation_duration = _histogram(meter, _semconv.CLIENT_OPERATION_DURATION)
         self._process_duration = _histogram(meter, _semconv.PROCESS_DURATION)
         self._delivery_duration = _histogram(meter, _semconv.NATS_DELIVERY_DURATION)
-        self.sent = Counter(meter, _semconv.CLIENT_SENT_MESSAGES)
-        self.consumed = Counter(meter, _semconv.CLIENT_CONSUMED_MESSAGES)
-        self.injected = Counter(meter, _semconv.NATS_SENT_CONTEXTS)
-        self.extracted = Counter(meter, _semconv.NATS_RECEIVED_CONTEXTS)
+        self.sent = Counter(meter, _semconv.CLIENT_SENT_MESSAGES, limits)
+        self.consumed = Counter(meter, _semconv.CLIENT_CONSUMED_MESSAGES, limits)
+        self.injected = Counter(meter, _semconv.NATS_SENT_CONTEXTS, limits)
+        self.extracted = Counter(meter, _semconv.NATS_RECEIVED_CONTEXTS, limits)
+        self._limits = limits
         self._attributes: dict[Series, Values] = {}
         self._is_recorded = not isinstance(self._process_duration, NoOpHistogram)
         is_proxy = hasattr(self._process_duration, "_real_instrument")
@@ -100,9 +105,10 @@ class Metrics:
         self._delivery_duration.record(seconds, self._attributes_of(series))
 
     def _attributes_of(self, series: Series) -> Values:
+        series = self._limits.of_series(series)
         attributes = self._attributes.get(series)
         if attributes is None:
-            attributes = self._attributes[series] = series.attributes()
+            attributes = self._attributes[series] = series.attributes(is_count=False)
         return attributes
 
 
@@ -125,9 +131,10 @@ def metrics_of(meter_provider: MeterProvider | None) -> Metrics:
     One for each: an SDK ignores the callbacks of an instrument that it has already, and counts go
     on where an instrumentation is taken off and put on again.
     """
-    if meter_provider is None or meter_provider is get_meter_provider():
+    provider = get_meter_provider()
+    if meter_provider is None or meter_provider is provider:
         if not _global_metrics:
-            _global_metrics.append(_make(get_meter_provider()))
+            _global_metrics.append(_metrics.get(provider) or _make(provider))
         return _global_metrics[0]
     metrics = _metrics.get(meter_provider)
     if metrics is None:

@@ -11,6 +11,7 @@ from time import time_ns
 
 from opentelemetry.trace import Span
 
+from . import _semconv
 from ._measured import Measured
 from ._message import Outgoing, message_id_of
 
@@ -69,6 +70,11 @@ class Operation:
     def span(self) -> Span | None:
         """The span, if there is one."""
         return self.measured.span if self.measured else None
+
+    @property
+    def is_refusable(self) -> bool:
+        """Whether a stream may refuse the message because of what was added to it."""
+        return self.name == _semconv.OPERATION_PUBLISH and self.original is not None
 
     def tell_start(self, message: Outgoing, measured: Measured | None) -> None:
         """Say that ``message``, as the application wrote it, goes out, measured like this."""

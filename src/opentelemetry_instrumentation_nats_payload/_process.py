@@ -157,5 +157,6 @@ def start_span(
     operation = _semconv.OPERATION_PROCESS
     name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
     attributes = attributes_of(consumed, operation, _semconv.TYPE_PROCESS)
-    capture(telemetry, consumed, attributes)
-    return tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)
+    span = tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)
+    capture(telemetry, consumed, span)
+    return span

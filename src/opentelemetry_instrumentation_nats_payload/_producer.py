@@ -16,7 +16,7 @@ from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
 from ._coverage import outcome_of, sent_outcome
 from ._guard import guarded, logger
 from ._headers import without
-from ._hooks import PublishDetails, call_hook
+from ._hooks import PublishDetails, call_hook, frozen_headers
 from ._measured import Measured
 from ._message import Outgoing
 from ._operation import Operation, close_operation, take_operation
@@ -85,19 +85,28 @@ def _start(
     span = start_send_span(sender, cleaned, context, chosen, started_at)
     if span is not None:
         if telemetry.publish_hook is not None and span.is_recording():
-            call_hook(telemetry.publish_hook, span, PublishDetails(*message))
+            call_hook(telemetry.publish_hook, span, _details(message))
         context = trace.set_span_in_context(span, context)
-    sent = None
+    sent, is_written = None, False
     if received is not None and chosen is None:
-        sent = _write(telemetry, sender, cleaned, received, context)
+        sent, is_written = _write(telemetry, sender, cleaned, received, context)
     _log(message.subject, embedded, chosen, sent, context)
     measured = measure(sender, span, started_at)
     if measured is not None and sender.metrics is not None:
         outcome: str | None = _semconv.REPLY
         if sender.role.propagates:
-            outcome = outcome_of(telemetry, cleaned, received, chosen, sent, context)
+            written = sent if is_written else None
+            outcome = outcome_of(telemetry, cleaned, received, chosen, written, context)
         measured.outcome = sent_outcome(outcome or _semconv.FAILED, sender.role.template)
+        measured.is_refusable = sender.operation is not None and sender.operation.is_refusable
     return _started(sender, measured, message, sent or cleaned)
+
+
+@guarded(None)
+def _details(message: Outgoing) -> PublishDetails:
+    """A copy: nothing that a hook does reaches the message."""
+    subject, payload, reply, headers = message
+    return PublishDetails(subject, bytes(payload), reply, frozen_headers(headers))
 
 
 def _started(
@@ -160,10 +169,11 @@ def _chosen_context(embedded: Embedded | None, context: Context) -> SpanContext 
     return embedded.span_context
 
 
-@guarded(None)
+@guarded((None, False))
 def _write(
     telemetry: Telemetry, sender: Sender, message: Outgoing, received: Received, context: Context
-) -> Outgoing | None:
+) -> tuple[Outgoing | None, bool]:
+    """What goes out in place of ``message``, and whether the context is in it."""
     client, connection, operation = sender.client, sender.connection, sender.operation
     subject, payload, reply, headers = message
 
@@ -171,7 +181,7 @@ def _write(
         return connection.fits(client, size) and telemetry.size_limits.allow(subject, size)
 
     if operation is not None and not operation.may_grow:
-        return None
+        return None, False
     sent = send(
         telemetry,
         Outgoing(subject, bytes(payload), reply, headers),
@@ -181,10 +191,11 @@ def _write(
         headers_supported=connection.supports_headers,
     )
     if sent is None:
-        return _without_stale(telemetry, message) if _is_fatal(sender, message) else None
+        safe = _without_stale(telemetry, message) if _is_fatal(sender, message) else None
+        return safe, False
     if operation is not None:
         operation.tell_growth(message, sent)
-    return sent
+    return sent, True
 
 
 def _is_fatal(sender: Sender, message: Outgoing) -> bool:

@@ -13,7 +13,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from . import _semconv
-from ._connection import connection_of
+from ._connection import Connection, connection_of
 from ._consumed import (
     Attributes,
     Consumed,
@@ -22,6 +22,7 @@ from ._consumed import (
     consume,
     context_of,
     count_delivery,
+    destination_of,
     details_of,
     hand_over,
     parent_and_links,
@@ -95,12 +96,12 @@ def receive_one(
     # In the trace of the message the wait, maybe since long before it was sent, is no part.
     started_at = time_ns() if outer is None else reception.started_at
     span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more, started_at)
-    if span is not None and telemetry.receive_hook is not None and span.is_recording():
-        call_hook(telemetry.receive_hook, span, ReceiveDetails((details_of(consumed),)))
     if span is not None and outer is None:
         context = trace.set_span_in_context(span, context)
     hand_over(telemetry, consumed, context if span is not None and outer is None else None)
     remember(consumed.message, Delivery(context, consumed.creation, reception.subscriber))
+    if span is not None and telemetry.receive_hook is not None and span.is_recording():
+        call_hook(telemetry.receive_hook, span, ReceiveDetails((details_of(consumed),)))
     if reception.source is not None:
         _continue(telemetry, reception.source, consumed, context, outer)
     _end(telemetry, reception, consumed, span, started_at)
@@ -154,32 +155,53 @@ def _start_span(
     name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
     attributes = attributes_of(consumed, operation, _semconv.TYPE_RECEIVE)
     attributes.update(more)
-    capture(telemetry, consumed, attributes)
-    return tracer.start_span(name, parent, SpanKind.CLIENT, attributes, links, started_at)
+    span = tracer.start_span(name, parent, SpanKind.CLIENT, attributes, links, started_at)
+    capture(telemetry, consumed, span)
+    return span
 
 
 @guarded(None)
 def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -> None:
-    """The span of a call that raised, where it is part of something that has one.
+    """Record a call that raised; with a span where it is part of something that has one.
 
-    An idle poll that timed out is none, nor is the end of an iteration. Without a span around
-    it, a loop that polls a closed connection would fill the backend.
+    An idle poll that timed out is no failure, nor is the end of an iteration. Without a span
+    around it, a loop that polls a closed connection would fill the backend.
     """
-    outer = ambient()
-    if outer is None or isinstance(error, (asyncio.TimeoutError, StopAsyncIteration)):
+    if isinstance(error, (asyncio.TimeoutError, StopAsyncIteration)):
         return
-    subscriber = reception.subscriber
-    destination = telemetry.rules.classify(subscriber.subject)
-    tracer = telemetry.tracer() if destination.handling is Handling.TRACE else None
-    if tracer is None:
-        return
+    subscriber, outer = reception.subscriber, ambient()
     connection = connection_of(subscriber.client)
+    destination = telemetry.rules.classify(subscriber.subject)
+    if destination.handling is not Handling.TRACE:
+        return
+    template = destination.template or subscriber.template
+    tracer = telemetry.tracer() if outer is not None else None
+    span = tracer and _start_failed(tracer, reception, connection, template, outer)
+    series = Series(
+        reception.operation,
+        _semconv.TYPE_RECEIVE,
+        template,
+        destination_of(subscriber, connection),
+        subscriber.queue or None,
+        connection.server,
+    )
+    Measured(span, telemetry.metrics(), series, reception.started_at).end(error)
+
+
+@guarded(None)
+def _start_failed(
+    tracer: Tracer,
+    reception: Reception,
+    connection: Connection,
+    template: str | None,
+    outer: Context | None,
+) -> Span:
+    subscriber = reception.subscriber
     attributes: Attributes = {
         **connection.attributes,
         _semconv.MESSAGING_OPERATION_NAME: reception.operation,
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_RECEIVE,
     }
-    template = destination.template or subscriber.template
     if template is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
     elif subscriber.subject:
@@ -187,15 +209,6 @@ def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -
     if subscriber.queue:
         attributes[_semconv.MESSAGING_CONSUMER_GROUP_NAME] = subscriber.queue
     name = _semconv.span_name(reception.operation, template or subscriber.subject)
-    span = tracer.start_span(
+    return tracer.start_span(
         name, outer, SpanKind.CLIENT, attributes, start_time=reception.started_at
     )
-    series = Series(
-        reception.operation,
-        _semconv.TYPE_RECEIVE,
-        template,
-        subscriber.subject or None,
-        subscriber.queue or None,
-        connection.server,
-    )
-    Measured(span, telemetry.metrics(), series, reception.started_at).end(error)

@@ -93,13 +93,14 @@ def start_send_span(
     message_id = message_id_of(message.headers)
     if message_id is not None:
         attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
-    if sender.capture is not None:
-        sender.capture.add(attributes, message.subject, message.payload, message.headers)
     # The span whose context is in the message is the producer.
     is_producer = role.propagates and chosen is None
     kind = SpanKind.PRODUCER if is_producer else SpanKind.CLIENT
     links = () if chosen is None else (Link(chosen),)
-    return tracer.start_span(role.span_name, context, kind, attributes, links, started_at)
+    span = tracer.start_span(role.span_name, context, kind, attributes, links, started_at)
+    if sender.capture is not None:
+        sender.capture.add(span, message.subject, message.payload, message.headers)
+    return span
 
 
 def measure(sender: Sender, span: Span | None, started_at: int) -> Measured | None:

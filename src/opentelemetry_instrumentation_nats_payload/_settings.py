@@ -175,7 +175,7 @@ class Settings:
         variables.OTEL_PYTHON_NATS_CAPTURED_HEADERS,
         Accepted("names of headers", _read_header_name, many=True),
         "Headers whose values become attributes of the spans, "
-        "``messaging.nats.message.header.<name>``.",
+        "``messaging.nats.message.header.<name>``, in lower case and with ``_`` for ``-``.",
     )
     captured_body_bytes: int = _setting(
         0,

@@ -62,8 +62,9 @@ def _record(
     if not telemetry.settings.settle_spans or type(error).__name__ in _NOTHING_SENT:
         return
     destination = telemetry.rules.classify(message.subject)
-    tracer = telemetry.tracer() if destination.handling is Handling.TRACE else None
-    metrics = telemetry.metrics()
+    if destination.handling is not Handling.TRACE:
+        return
+    tracer, metrics = telemetry.tracer(), telemetry.metrics()
     if (
         (tracer is None and metrics is None)
         or is_reserved(message.subject)

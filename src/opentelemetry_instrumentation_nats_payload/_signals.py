@@ -15,7 +15,7 @@ from . import _semconv as names
 Level = Literal["required", "conditionally required", "recommended", "opt-in"]
 Kind = Literal["PRODUCER", "CONSUMER", "CLIENT"]
 Instrument = Literal["histogram", "counter"]
-Type = type[str] | type[int] | type[float] | type[bool]
+Type = type[str] | type[int] | type[float] | type[bool] | type[tuple[str, ...]]
 
 
 class Attribute(NamedTuple):
@@ -24,7 +24,7 @@ class Attribute(NamedTuple):
     type: Type
     level: Level
     when: str
-    """The condition, or what is to be known of the value."""
+    """The condition, or what the value is."""
 
 
 class SpanSignal(NamedTuple):
@@ -94,14 +94,18 @@ _CONSUMER: Final = {
     names.NATS_CONSUMER_SEQUENCE: Attribute(int, "recommended", "one message of JetStream's"),
     names.NATS_DELIVERY_COUNT: Attribute(int, "recommended", "one message of JetStream's"),
 }
-_LATENCY: Final = {
-    names.NATS_DELIVERY_LATENCY: Attribute(
-        float, "recommended", "one message of JetStream's, stored in our past"
-    ),
+_CAPTURED: Final = {
+    names.NATS_HEADER_PREFIX: Attribute(tuple, "opt-in", "one message; the header's name follows"),
+    names.NATS_BODY: Attribute(str, "opt-in", "one message"),
 }
-_RECEIVE: Final = {**_CONSUMER, **_LATENCY}
+_SEND: Final = {**_SPAN, **_CAPTURED}
+_RECEIVE: Final = {
+    **_CONSUMER,
+    **_CAPTURED,
+    names.NATS_DELIVERY_LATENCY: Attribute(float, "recommended", "JetStream, stored in our past"),
+}
 _RESPOND: Final = {
-    **_SPAN,
+    **_SEND,
     names.MESSAGING_DESTINATION_TEMPORARY: Attribute(
         bool, "conditionally required", "true for an inbox"
     ),
@@ -137,14 +141,14 @@ def _settle(operation: str) -> SpanSignal:
 
 
 SPANS: Final = (
-    SpanSignal(names.OPERATION_PUBLISH, _SEND_TYPE, _SENDS, _NAMED, _CHOSEN, _SPAN),
+    SpanSignal(names.OPERATION_PUBLISH, _SEND_TYPE, _SENDS, _NAMED, _CHOSEN, _SEND),
     SpanSignal(
         names.OPERATION_REQUEST,
         _SEND_TYPE,
         _SENDS,
         _NAMED,
         f"{_CHOSEN}; that of a reply of another trace",
-        _SPAN,
+        _SEND,
     ),
     SpanSignal(names.OPERATION_RESPOND, _SEND_TYPE, _REPLIES, "{operation}", _CHOSEN, _RESPOND),
     SpanSignal(names.OPERATION_PROCESS, names.TYPE_PROCESS, _PROCESSES, _NAMED, _ONE, _PROCESS),
@@ -183,8 +187,8 @@ def _of_contexts(attribute: str) -> Mapping[str, Attribute]:
 METRICS: Final = (
     MetricSignal(names.CLIENT_OPERATION_DURATION, "histogram", {**_OPERATION_POINT, **_ERROR}),
     MetricSignal(names.PROCESS_DURATION, "histogram", {**_SUBSCRIBED_POINT, **_ERROR}),
-    MetricSignal(names.CLIENT_SENT_MESSAGES, "counter", {**_POINT, **_OPERATION_TYPE, **_ERROR}),
-    MetricSignal(names.CLIENT_CONSUMED_MESSAGES, "counter", _OPERATION_POINT),
+    MetricSignal(names.CLIENT_SENT_MESSAGES, "counter", {**_POINT, **_ERROR}),
+    MetricSignal(names.CLIENT_CONSUMED_MESSAGES, "counter", _SUBSCRIBED_POINT),
     MetricSignal(names.NATS_DELIVERY_DURATION, "histogram", _OPERATION_POINT),
     MetricSignal(names.NATS_SENT_CONTEXTS, "counter", _of_contexts(names.NATS_PROPAGATION_OUTCOME)),
     MetricSignal(

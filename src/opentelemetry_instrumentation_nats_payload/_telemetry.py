@@ -76,11 +76,13 @@ class Telemetry:
         self.publish_hook = publish_hook
         self.process_hook = process_hook
         self.receive_hook = receive_hook
-        capture = Capture(settings.captured_headers, settings.captured_body_bytes, redact_body)
+        capture = Capture(
+            settings.captured_headers, settings.captured_body_bytes, redact_body, self.field
+        )
         self.capture = capture if capture.is_wanted else None
         self.exceptions = ExceptionRecorder(logger_provider)
         self._propagator = propagator
-        self._metrics = metrics_of(meter_provider) if settings.metrics else None
+        self._metrics = _metrics_of(meter_provider) if settings.metrics else None
         self._tracer = trace.get_tracer(
             "opentelemetry_instrumentation_nats_payload",
             __version__,
@@ -109,6 +111,12 @@ class Telemetry:
         """The metrics, or None as long as nobody takes them."""
         metrics = self._metrics
         return metrics if metrics is not None and metrics.is_recorded else None
+
+
+@guarded(None)
+def _metrics_of(meter_provider: MeterProvider | None) -> Metrics:
+    """The metrics; a provider that is broken costs no more than them."""
+    return metrics_of(meter_provider)
 
 
 _current: Telemetry | None = None
