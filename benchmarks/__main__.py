@@ -32,7 +32,8 @@ by hand             a producer span, propagate.inject into the dict; propagate.e
                     dict, a consumer span
 keep, strip         what the plugin does with the field before the callback; refresh by default
 excluded            the plugin, for a subject that it leaves alone
-no SDK              the API's stand-ins for spans: nothing is recorded or propagated
+metrics             durations and counts are recorded, in each mode; collecting them is not timed
+no SDK              the API's stand-ins for spans: none is recorded, nothing propagated
 sampled out         spans that are not recorded, whose context is propagated
 sampled             spans are made and ended, then dropped: no export is part of the time
 added               over bare, or over bare + json for what makes JSON itself"""

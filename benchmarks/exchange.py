@@ -42,14 +42,18 @@ class Exchange:
 
     async def measure(self, messages: int, burst: int) -> float:
         """CPU microseconds per message. Instrumenting and the first messages do not count."""
-        recorded = self.variant.recorded_spans
+        spans = self.variant.recorded_spans
+        counted = self.variant.recorded_messages
         with self.variant.instrumented():
             await asyncio.wait_for(self._timed(_WARM_UP, burst), _TIMEOUT)
             gc.collect()
             used = await asyncio.wait_for(self._timed(messages, burst), _TIMEOUT)
-        recorded = self.variant.recorded_spans - recorded
-        if recorded != self.variant.spans_per_message * (_WARM_UP + messages):
-            raise RuntimeError(f"{self.variant.name} made {recorded} spans")
+        spans = self.variant.recorded_spans - spans
+        if spans != self.variant.spans_per_message * (_WARM_UP + messages):
+            raise RuntimeError(f"{self.variant.name} made {spans} spans")
+        counted = self.variant.recorded_messages - counted
+        if counted != self.variant.counts_per_message * (_WARM_UP + messages):
+            raise RuntimeError(f"{self.variant.name} counted {counted} messages")
         return used / messages * 1e6
 
     async def _timed(self, messages: int, burst: int) -> float:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
+
+_COUNTS = ("messaging.client.sent.messages", "messaging.client.consumed.messages")
 
 
 class DroppedSpans(SpanProcessor):
@@ -19,6 +23,28 @@ class DroppedSpans(SpanProcessor):
         self.count += 1
 
 
+class DroppedMetrics:
+    """A meter provider, and what it counted; collected when asked, which is not measured."""
+
+    def __init__(self) -> None:
+        self._reader = InMemoryMetricReader()
+        self.provider = MeterProvider([self._reader], shutdown_on_exit=False)
+
+    @property
+    def count(self) -> int:
+        """How many messages were sent and delivered until now."""
+        data = self._reader.get_metrics_data()
+        return sum(
+            int(point.value)
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name in _COUNTS
+            for point in metric.data.data_points
+            if isinstance(point, NumberDataPoint)
+        )
+
+
 @dataclass(frozen=True)
 class Mode:
     """One state of the SDK."""
@@ -28,13 +54,15 @@ class Mode:
     """None where there is no SDK: the tracers are then the API's stand-ins."""
 
     spans: DroppedSpans
+    metrics: DroppedMetrics
+    """For the variants that take them."""
 
 
 def make_modes() -> list[Mode]:
     """No SDK, an SDK that samples nothing, and one that samples all."""
     unused = DroppedSpans()
     return [
-        Mode("no SDK", None, unused),
+        Mode("no SDK", None, unused, DroppedMetrics()),
         _with_sdk("sampled out", ALWAYS_OFF),
         _with_sdk("sampled", ALWAYS_ON),
     ]
@@ -44,4 +72,4 @@ def _with_sdk(name: str, sampler: Sampler) -> Mode:
     spans = DroppedSpans()
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     provider.add_span_processor(spans)
-    return Mode(name, provider, spans)
+    return Mode(name, provider, spans, DroppedMetrics())

@@ -12,7 +12,7 @@ from .server import running_server
 
 # Instrumenting replaces methods of a class. Once that has happened about a thousand times, CPython
 # (3.13) no longer caches what it looks up in the class, and nats-py gets slower.
-_ROUNDS_PER_PROCESS = 20
+_ROUNDS_PER_PROCESS = 16
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Variant:
     """Whether encoding and decoding are part of the time."""
 
     has_spans: bool = True
+    has_metrics: bool = False
 
     @property
     def mode_name(self) -> str:
@@ -51,9 +52,19 @@ class Variant:
         return 2 if self.mode_name == "sampled" and self.has_spans else 0
 
     @property
+    def counts_per_message(self) -> int:
+        """How often a message that is sent and taken is counted."""
+        return 2 if self.has_metrics else 0
+
+    @property
     def recorded_spans(self) -> int:
         """How many spans were recorded in this mode of the SDK until now."""
         return self.mode.spans.count if self.mode else 0
+
+    @property
+    def recorded_messages(self) -> int:
+        """How many messages were counted in this mode of the SDK until now."""
+        return self.mode.metrics.count if self.mode and self.has_metrics else 0
 
     @contextmanager
     def instrumented(self) -> Generator[None]:
@@ -62,7 +73,10 @@ class Variant:
             yield
             return
         NATSInstrumentor().instrument(
-            tracer_provider=self.mode.provider, skip_dep_check=True, **self.settings
+            tracer_provider=self.mode.provider,
+            meter_provider=self.mode.metrics.provider if self.has_metrics else None,
+            skip_dep_check=True,
+            **self.settings,
         )
         try:
             yield
@@ -89,6 +103,7 @@ def _in_mode(document: dict[str, Any], mode: Mode) -> list[Variant]:
     by_hand = ByHand(document, get_tracer("benchmarks", tracer_provider=mode.provider))
     return [
         *plugins,
+        Variant("plugin, metrics", Bytes(document), mode, {}, has_metrics=True),
         Variant("plugin + json", Json(document), mode, {}, has_json=True),
         Variant("by hand (has json)", by_hand, mode, has_json=True),
     ]

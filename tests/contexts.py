@@ -26,8 +26,8 @@ from opentelemetry_instrumentation_nats_payload._carrier import (
     receive,
     send,
 )
-from opentelemetry_instrumentation_nats_payload._config import Carrier, Settings
 from opentelemetry_instrumentation_nats_payload._message import Outgoing
+from opentelemetry_instrumentation_nats_payload._settings import Carrier, Settings
 from opentelemetry_instrumentation_nats_payload._telemetry import Telemetry
 from oracle import FIELD
 

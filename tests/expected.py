@@ -108,5 +108,12 @@ def delivery(
         "messaging.nats.message.stream_sequence": sequence,
         "messaging.nats.message.consumer_sequence": number,
         "messaging.nats.message.delivery_count": count,
+        "messaging.nats.message.delivery_latency": 1.0,
     }
     return {**consumer(stream, name), **attributes(values)}
+
+
+def settlement(stream: str, name: str, sequence: int, *, number: int = 1) -> Attributes:
+    """The attributes of what comes after the delivery: its latency is told once."""
+    values = delivery(stream, name, sequence, number=number)
+    return {k: v for k, v in values.items() if not k.endswith("delivery_latency")}

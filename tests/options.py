@@ -24,15 +24,19 @@ DEFAULTS: dict[str, object] = {
     "continue_received": True,
     "propagate_replies": False,
     "settle_spans": False,
+    "metrics": True,
+    "captured_headers": (),
+    "captured_body_bytes": 0,
 }
 CHOICES = {
     "carrier": ("payload", "headers", "both", "auto"),
     "consumed_field": ("refresh", "keep", "strip"),
     "consumer_parent": ("message", "link"),
 }
-BOOLEANS = ("continue_received", "propagate_replies", "settle_spans")
+BOOLEANS = ("continue_received", "propagate_replies", "settle_spans", "metrics")
+NUMBERS = ("captured_body_bytes",)
 PATTERN_LISTS = ("excluded_subjects", "propagate_only_subjects", "subject_templates")
-LISTS = ("payload_field_aliases", *PATTERN_LISTS)
+LISTS = ("payload_field_aliases", *PATTERN_LISTS, "captured_headers")
 SCALARS = tuple(name for name in FIELDS if name not in LISTS)
 
 
@@ -58,6 +62,10 @@ def accepted(name: str) -> tuple[str, ...]:
         return (" | ".join(CHOICES[name]),)
     if name in BOOLEANS:
         return ("Accepted: true | false.",)
+    if name in NUMBERS:
+        return ("Accepted: a whole number of bytes, 0 or more.",)
+    if name == "captured_headers":
+        return ("Accepted: names of headers.",)
     if name in PATTERN_LISTS:
         return ("subjects", "*", ">")
     return ("ASCII letters", "digits", "_", "-", ".")

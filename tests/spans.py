@@ -55,7 +55,7 @@ def recorded(span: ReadableSpan) -> Recorded:
     return Recorded(
         name=span.name,
         kind=span.kind.name,
-        attributes={k: Typed.of(v) for k, v in (span.attributes or {}).items()},
+        attributes={k: Typed.of(_steady(k, v)) for k, v in (span.attributes or {}).items()},
         trace=span.context.trace_id if span.context else 0,
         span=span.context.span_id if span.context else 0,
         parent=span.parent.span_id if span.parent else None,
@@ -64,6 +64,14 @@ def recorded(span: ReadableSpan) -> Recorded:
         description=span.status.description,
         events=tuple(event.name for event in span.events),
     )
+
+
+def _steady(name: str, value: Any) -> Any:
+    """Seconds that no two runs have in common, as 1.0."""
+    if name != "messaging.nats.message.delivery_latency":
+        return value
+    assert 0 <= value < 60
+    return value / value if value else 1.0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from opentelemetry_instrumentation_nats_payload._ack_subject import (
 
 _PLAIN = "$JS.ACK.ORDERS.d.2.31.7.1700000000000000000.5"
 _DOMAIN = "$JS.ACK.hub.ACCHASH.ORDERS.d.2.31.7.1700000000000000000.5"
-_DELIVERY = ConsumerDelivery("ORDERS", "d", 2, 31, 7)
+_DELIVERY = ConsumerDelivery("ORDERS", "d", 2, 31, 7, 1700000000000000000)
 
 
 @pytest.mark.parametrize("reply", [_PLAIN, _DOMAIN, _DOMAIN + ".random"])
@@ -65,6 +65,7 @@ def test_it_agrees_with_nats_py(stream: str, consumer: str, numbers: list[int], 
         metadata.num_delivered,
         metadata.sequence.stream,
         metadata.sequence.consumer,
+        numbers[3],
     )
 
 

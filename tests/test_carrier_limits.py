@@ -23,7 +23,7 @@ from contexts import (
 from opentelemetry_instrumentation_nats_payload._carrier import (
     inject,
 )
-from opentelemetry_instrumentation_nats_payload._config import Carrier
+from opentelemetry_instrumentation_nats_payload._settings import Carrier
 from oracle import FIELD
 
 

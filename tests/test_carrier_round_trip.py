@@ -32,7 +32,7 @@ from contexts import (
 from opentelemetry_instrumentation_nats_payload._carrier import (
     receive,
 )
-from opentelemetry_instrumentation_nats_payload._config import Carrier
+from opentelemetry_instrumentation_nats_payload._settings import Carrier
 from oracle import FIELD, parse, without
 from strategies import PROPERTY, WithField, json_objects, objects_with_field
 
@@ -102,7 +102,7 @@ import sys
 sys.modules["opentelemetry.sdk"] = None
 from opentelemetry.context import Context
 from opentelemetry_instrumentation_nats_payload._carrier import Received, receive, send
-from opentelemetry_instrumentation_nats_payload._config import Settings
+from opentelemetry_instrumentation_nats_payload._settings import Settings
 from opentelemetry_instrumentation_nats_payload._message import Outgoing
 from opentelemetry_instrumentation_nats_payload._telemetry import Telemetry
 telemetry = Telemetry(Settings(carrier="both"))

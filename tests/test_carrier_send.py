@@ -29,8 +29,8 @@ from opentelemetry_instrumentation_nats_payload._carrier import (
     Received,
     send,
 )
-from opentelemetry_instrumentation_nats_payload._config import Carrier
 from opentelemetry_instrumentation_nats_payload._message import Outgoing
+from opentelemetry_instrumentation_nats_payload._settings import Carrier
 from oracle import FIELD
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import string
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -14,6 +17,7 @@ from options import (
     DEFAULTS,
     FIELDS,
     LISTS,
+    NUMBERS,
     PATTERN_LISTS,
     SCALARS,
     VARIABLES,
@@ -35,14 +39,27 @@ _BAD_BOOLEANS = (
     *("yes", "no", "on", "off", "y", "t", "f", "1", "0", "none", "null", " ", "true false"),
     *("true,false", "true,", "truee", "not true", "falſe", "ｔｒｕｅ", '"true"', "[true]"),
 )
+# Among them what int would take, and what str.isdigit and str.isdecimal would.
+_BAD_NUMBERS = (
+    *("-1", "-0", "+1", "1.5", "1.0", "1e3", "1_000", "0x10", "0b1", " ", "1 0", "10,20", "10,"),
+    *("10B", "10 KB", "1k", "ten", "none", "null", "inf", "nan", "true", '"10"', "[1]"),
+    *("１０", "1０", "١٠", "²", "½", "Ⅹ", "一", "−1", "1\x00", "1\u200b"),
+)
+# No token of RFC 9110. A header may be sent by such a name, but nobody means it.
+_BAD_HEADERS = (
+    *("a b", "a\tb", "a\nb", "a\r\nb", "a:", ":a", "a:b", "a: b", ":", "a\x00", "a\x7f", "a\xa0b"),
+    *('"a"', "a/b", "a=b", "a;b", "(a)", "[a]", "{a}", "<a>", "a@b", "a?", "a\\b", "é", "a\u0131"),
+)
 _BAD: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(CHOICES, ("sometimes", "payload,headers", "none", "1", " ")),
     "payload_field": _BAD_NAMES,
     **dict.fromkeys(BOOLEANS, _BAD_BOOLEANS),
+    **dict.fromkeys(NUMBERS, _BAD_NUMBERS),
 }
 _BAD_ITEMS: dict[str, tuple[str, ...]] = {
     "payload_field_aliases": _BAD_NAMES,
     **dict.fromkeys(PATTERN_LISTS, (*_BAD_PATTERNS, *_PUNCTUATED)),
+    "captured_headers": _BAD_HEADERS,
 }
 
 
@@ -63,10 +80,11 @@ def test_a_bad_argument_costs_the_setting_alone(
     caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """Of any type; the warning names the argument, not a variable that was never set."""
-    others: tuple[object, ...] = (1, 0, 1.0, 1.5, "", b"payload", b"true", dict[str, str](), object)
-    lists: tuple[object, ...] = ([], (), ["payload"], ("link",), [True], ["true"])
+    others: tuple[object, ...] = (1.0, 1.5, "", b"payload", b"true", b"1", dict[str, str](), object)
+    lists: tuple[object, ...] = ([], (), ["payload"], ("link",), [True], ["true"], [1])
     bools = () if name in BOOLEANS else (True, False)
-    for bad in (*_BAD[name], *others, *lists, *bools):
+    numbers = (-1, -(10**20)) if name in NUMBERS else (-1, 0, 1)
+    for bad in (*_BAD[name], *others, *lists, *bools, *numbers):
         assert dataclasses.asdict(resolve({name: bad}, {VARIABLES[name]: "x y"})) == DEFAULTS
         consequence = f"the default {DEFAULTS[name]!r} is used"
         start = f"instrument({name}=): {bad!r} is not accepted"
@@ -151,6 +169,72 @@ def test_a_bad_boolean_of_the_environment_is_the_default(
         consequence = f"the default {DEFAULTS[name]} is used"
         expected = f"{bad!r} is not accepted, {consequence}. Accepted: true | false."
         assert warnings(caplog) == [f"{VARIABLES[name]}: {expected}"]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_bad_number_is_the_default_whatever_it_looks_like(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """Neither rounded, nor cut at nothing, nor what the variable says; a boolean is no 1."""
+    bad_ones: tuple[object, ...] = (
+        *("-1", "1.5", "", "1e3", "１０", " -1 ", b"10"),
+        *(-1, True, False, 1.0, 0.0, float("inf"), float("nan"), 1j, [1], (1,), [], {}),
+        *(Decimal(1), Fraction(1)),
+    )
+    for bad in bad_ones:
+        settings = resolve({name: bad}, {VARIABLES[name]: "7"})
+        assert dataclasses.asdict(settings) == DEFAULTS
+        assert type(getattr(settings, name)) is int
+        assert warnings(caplog) == [
+            f"instrument({name}=): {bad!r} is not accepted, the default 0 is used. "
+            "Accepted: a whole number of bytes, 0 or more."
+        ]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_bad_number_of_the_environment_is_the_default(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """The warning has the value as it stands in the variable, with its blanks."""
+    for bad in ("-1", "1.5", " ", " -1 ", "1e3", "１０", "True", "10 B"):
+        assert getattr(resolve({}, {VARIABLES[name]: bad}), name) == 0
+        assert warnings(caplog) == [
+            f"{VARIABLES[name]}: {bad!r} is not accepted, the default 0 is used. "
+            "Accepted: a whole number of bytes, 0 or more."
+        ]
+
+
+def test_a_bad_name_of_a_header_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """The whole name: nothing before the colon or the blank is taken for one."""
+    variable = VARIABLES["captured_headers"]
+    for bad in ("x desk", "x-desk:", "x-desk: nyc", ":x-desk"):
+        alone = "is not accepted, the default () is used. Accepted: names of headers."
+        beside = "is not accepted, the rest is used. Accepted: names of headers."
+        assert resolve({}, {variable: bad}).captured_headers == ()
+        assert resolve({}, {variable: f"{bad}, X-Id"}).captured_headers == ("X-Id",)
+        assert resolve({"captured_headers": bad}, {variable: "x"}).captured_headers == ()
+        assert resolve({"captured_headers": [bad, "X-Id"]}, {}).captured_headers == ("X-Id",)
+        assert warnings(caplog) == [
+            f"{variable}: {bad!r} {alone}",
+            f"{variable}: {bad!r} {beside}",
+            f"instrument(captured_headers=): {bad!r} {alone}",
+            f"instrument(captured_headers=): {bad!r} {beside}",
+        ]
+
+
+def test_the_name_of_a_header_has_the_characters_of_a_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Those of RFC 9110, and no other: in one warning all that are left out."""
+    token = {*string.ascii_letters, *string.digits, *"!#$%&'*+-.^_`|~"}
+    names = {char: f"a{char}b" for char in map(chr, range(0x250))}
+    bad = [name for char, name in names.items() if char not in token]
+    settings = resolve({"captured_headers": names.values()}, {})
+    assert {*settings.captured_headers} == {names[char] for char in token}
+    assert warnings(caplog) == [
+        f"instrument(captured_headers=): {bad!r} is not accepted, the rest is used. "
+        "Accepted: names of headers."
+    ]
 
 
 def test_punctuation_is_refused_by_the_settings_alone() -> None:

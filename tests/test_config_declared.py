@@ -13,7 +13,16 @@ from opentelemetry_instrumentation_nats_payload._config import (
     Settings,
     resolve,
 )
-from options import BOOLEANS, DEFAULTS, FIELDS, VARIABLES, accepted, assert_warned, warnings
+from options import (
+    BOOLEANS,
+    DEFAULTS,
+    FIELDS,
+    NUMBERS,
+    VARIABLES,
+    accepted,
+    assert_warned,
+    warnings,
+)
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -39,7 +48,7 @@ def test_settings_can_be_compared_and_hashed() -> None:
 def test_every_setting_is_described() -> None:
     """With what it accepts, as the documentation and the warnings need it."""
     for setting in FIELDS.values():
-        assert setting.metadata["description"].endswith(".")
+        assert setting.metadata["description"].endswith((".", ".``"))
         assert setting.metadata["accepted"].description
 
 
@@ -80,7 +89,7 @@ def _from_file(options: dict[str, object]) -> dict[str, object]:
 def test_the_declarative_configuration_sets_every_setting(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Texts, lists and booleans as YAML has them."""
+    """Texts, lists, booleans and numbers as YAML has them."""
     options: dict[str, object] = {
         "carrier": "auto",
         "payload_field": "trace",
@@ -93,6 +102,9 @@ def test_the_declarative_configuration_sets_every_setting(
         "continue_received": False,
         "propagate_replies": True,
         "settle_spans": "TRUE",
+        "metrics": "False",
+        "captured_headers": ["x-desk", "Nats-Msg-Id"],
+        "captured_body_bytes": 1024,
     }
     assert options.keys() == FIELDS.keys()
     arguments = _from_file(options)
@@ -104,6 +116,8 @@ def test_the_declarative_configuration_sets_every_setting(
         "propagate_only_subjects": ("*.tick",),
         "subject_templates": ("orders.*", "orders.>"),
         "settle_spans": True,
+        "metrics": False,
+        "captured_headers": ("x-desk", "Nats-Msg-Id"),
     }
     assert warnings(caplog) == []
 
@@ -117,6 +131,18 @@ def test_a_boolean_of_the_file_is_passed(caplog: pytest.LogCaptureFixture, name:
             arguments = _from_file({name: option})
             assert arguments == {name: option}
             assert getattr(resolve(arguments, {VARIABLES[name]: str(not value)}), name) is value
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_of_the_file_is_passed(caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """As such or as text, and over the environment; 0 is not left out."""
+    for value in (0, 1, 1024):
+        options: tuple[object, ...] = (value, str(value), f" {value} ")
+        for option in options:
+            arguments = _from_file({name: option})
+            assert arguments == {name: option}
+            assert getattr(resolve(arguments, {VARIABLES[name]: "7"}), name) == value
     assert warnings(caplog) == []
 
 
@@ -136,6 +162,46 @@ def test_a_bad_boolean_of_the_file_costs_the_option_alone(
         assert dataclasses.asdict(resolve(_from_file({name: bad}), {})) == DEFAULTS
         assert_warned(caplog, f"instrument({name}=): {bad!r} is not accepted", *accepted(name))
     assert _from_file({name: None}) == {}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_bad_number_of_the_file_costs_the_option_alone(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """A negative one, a fraction, a list and another text are no numbers; null is left out."""
+    bad_ones: tuple[object, ...] = (-1, 1.5, 1.0, [1], [], {}, "-1", "1e3", "1.5", "１０", "")
+    for bad in bad_ones:
+        assert dataclasses.asdict(resolve(_from_file({name: bad}), {VARIABLES[name]: "7"})) == (
+            DEFAULTS
+        )
+        assert_warned(caplog, f"instrument({name}=): {bad!r} is not accepted", *accepted(name))
+    assert _from_file({name: None}) == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "headers", "bad"),
+    [
+        ("x-desk, X-Id", ("x-desk", "X-Id"), None),
+        ([], (), None),
+        (["x-desk", "a b", "X-Id"], ("x-desk", "X-Id"), "a b"),
+        (["x-desk", {"X-Id": "nyc"}], ("x-desk",), {"X-Id": "nyc"}),
+        ("x-desk: nyc", (), "x-desk: nyc"),
+        ([1, None], (), [1, None]),
+        (5, (), 5),
+    ],
+)
+def test_headers_of_the_file(
+    caplog: pytest.LogCaptureFixture, option: object, headers: tuple[str, ...], bad: object
+) -> None:
+    """A list or a text; of a list the good names stay, and the environment is not looked at."""
+    arguments = _from_file({"captured_headers": option})
+    settings = resolve(arguments, {VARIABLES["captured_headers"]: "other"})
+    assert dataclasses.asdict(settings) == {**DEFAULTS, "captured_headers": headers}
+    consequence = "the rest is used" if headers else "the default () is used"
+    expected = f"{bad!r} is not accepted, {consequence}. Accepted: names of headers."
+    assert warnings(caplog) == (
+        [] if bad is None else [f"instrument(captured_headers=): {expected}"]
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in FIELDS if name not in BOOLEANS])

@@ -16,6 +16,7 @@ from options import (
     DEFAULTS,
     FIELDS,
     LISTS,
+    NUMBERS,
     PATTERN_LISTS,
     VARIABLES,
     warnings,
@@ -32,6 +33,12 @@ _GOOD: dict[str, list[tuple[str, object]]] = {
         for name in PATTERN_LISTS
     },
     **{name: [("true", True), ("false", False)] for name in BOOLEANS},
+    "captured_headers": [
+        ("x-desk", ("x-desk",)),
+        ("X-Desk,Nats-Msg-Id,x_1.b", ("X-Desk", "Nats-Msg-Id", "x_1.b")),
+        ("*,!#$%&'+-.^_`|~09", ("*", "!#$%&'+-.^_`|~09")),
+    ],
+    **{name: [("0", 0), ("1", 1), ("10", 10), ("1048576", 1048576)] for name in NUMBERS},
 }
 
 
@@ -127,9 +134,43 @@ def test_a_boolean_argument_wins_over_the_environment(
     assert warnings(caplog) == []
 
 
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_is_one_whatever_its_spelling(caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """Blanks and leading zeros do not matter, and the setting is never the text."""
+    spellings: list[object] = ["10", " 10 ", "\t10\n", "010", "0000000010", 10]
+    for spelling in spellings:
+        value = getattr(resolve({name: spelling}, {}), name)
+        assert (type(value), value) == (int, 10)
+        value = getattr(resolve({}, {VARIABLES[name]: str(spelling)}), name)
+        assert (type(value), value) == (int, 10)
+    assert warnings(caplog) == []
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_of_an_argument_wins_over_the_environment(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """0 is a value like any other; only None is not given."""
+    environ = {VARIABLES[name]: "7"}
+    for value in (0, 1, 10**20):
+        assert getattr(resolve({name: value}, environ), name) == value
+        assert getattr(resolve({name: str(value)}, environ), name) == value
+    assert getattr(resolve({name: None}, environ), name) == 7
+    assert getattr(resolve({name: None}, {}), name) == DEFAULTS[name]
+    assert warnings(caplog) == []
+
+
 def test_case_matters_where_it_does_in_nats_and_json(caplog: pytest.LogCaptureFixture) -> None:
-    """Subjects and field names are taken as they are, without the blanks around them."""
-    settings = resolve({"payload_field": " Trace ", "excluded_subjects": [" A.b ", "\ta.B\n"]}, {})
+    """Subjects, field and header names are taken as they are, without the blanks around them."""
+    settings = resolve(
+        {
+            "payload_field": " Trace ",
+            "excluded_subjects": [" A.b ", "\ta.B\n"],
+            "captured_headers": " X-Desk , x-desk",
+        },
+        {},
+    )
+    assert settings.captured_headers == ("X-Desk", "x-desk")
     assert settings.payload_field == "Trace"
     assert settings.excluded_subjects == ("A.b", "a.B")
     assert warnings(caplog) == []
@@ -171,3 +212,12 @@ def test_any_patterns_are_taken_in_order(several: list[str]) -> None:
     assert resolve({"subject_templates": several}, {}).subject_templates == tuple(several)
     settings = resolve({}, {VARIABLES["subject_templates"]: ",".join(several)})
     assert settings.subject_templates == tuple(several)
+
+
+@PROPERTY
+@given(st.integers(min_value=0))
+def test_any_whole_number_is_taken(number: int) -> None:
+    """As itself or as text."""
+    assert resolve({"captured_body_bytes": number}, {}).captured_body_bytes == number
+    environ = {VARIABLES["captured_body_bytes"]: str(number)}
+    assert resolve({}, environ).captured_body_bytes == number

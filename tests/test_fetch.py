@@ -13,7 +13,7 @@ from nats.js.client import JetStreamContext
 from opentelemetry import context, trace
 
 from conftest import BOTH_SERVERS, CARRIERS, Connect, Expect, Instrumentation
-from expected import consumer, delivery
+from expected import consumer, delivery, settlement
 from opentelemetry_instrumentation_nats_payload import process_span, use_message_context
 from spans import attributes, field, traceparent
 
@@ -196,7 +196,7 @@ async def test_each_message_of_a_batch_gets_a_process_span(
         .process("EACH.0", 1, 4, parent=1)
         .but(
             name="process EACH.>",
-            attributes={**delivery("EACH", "d-EACH", 1, number=1), **values},
+            attributes={**settlement("EACH", "d-EACH", 1, number=1), **values},
         ),
         expected(nc)
         .process("EACH.1", 4, 6, parent=0)
@@ -204,7 +204,7 @@ async def test_each_message_of_a_batch_gets_a_process_span(
             name="process EACH.>",
             parent=None,
             links=(),
-            attributes={**delivery("EACH", "d-EACH", 2, number=2), **values},
+            attributes={**settlement("EACH", "d-EACH", 2, number=2), **values},
         ),
     ]
     published = [(s.trace, s.parent) for s in spans.spans() if s.name == "publish fetch.each"]

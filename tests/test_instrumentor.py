@@ -118,7 +118,11 @@ def test_an_unknown_argument_is_named(
         ("tracer_provider", "a TracerProvider"),
         ("propagator", "a TextMapPropagator"),
         ("publish_hook", "a function of span and details"),
-        ("process_hook", "a function of span and message"),
+        ("process_hook", "a function of span and details"),
+        ("receive_hook", "a function of span and details"),
+        ("redact_body", "a function of subject and body"),
+        ("meter_provider", "a MeterProvider"),
+        ("logger_provider", "a LoggerProvider"),
     ],
 )
 def test_an_option_that_could_not_work_is_left_out(

@@ -74,6 +74,7 @@ async def test_a_domain(
         "messaging.nats.message.stream_sequence": 1,
         "messaging.nats.message.consumer_sequence": 1,
         "messaging.nats.message.delivery_count": 1,
+        "messaging.nats.message.delivery_latency": 1.0,
     }
     push = {"messaging.nats.consumer.name": "push", "messaging.nats.ack.outcome": "none"}
     assert _delivery(process) == {**values, **push}

@@ -18,7 +18,7 @@ from opentelemetry import trace
 from packaging.version import Version
 
 from conftest import BOTH_SERVERS, CARRIERS, Connect, Expect, Inbox, Instrumentation
-from expected import consumer, delivery
+from expected import consumer, delivery, settlement
 from spans import Recorded, Typed, attributes
 
 pytestmark = BOTH_SERVERS
@@ -344,7 +344,7 @@ async def test_settle_spans(
     assert instrumentation.spans()[6:] == [
         expected(nc)
         .settle(outcome, "SPANS.1", 6, 7 + number, parent=6)
-        .but(links=((n, n),), attributes=delivery("SPANS", "d", n, number=n))
+        .but(links=((n, n),), attributes=settlement("SPANS", "d", n, number=n))
         for number, (outcome, n) in enumerate(settled)
     ]
 

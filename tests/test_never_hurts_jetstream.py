@@ -23,6 +23,7 @@ from opentelemetry_instrumentation_nats_payload import (
     _pull,
     _receive,
     _request,
+    _sender,
     _settle,
     _telemetry,
 )
@@ -98,7 +99,7 @@ def _without_field(seen: list[Any]) -> list[Any]:
         (_operation.Operation, "tell_growth"),
         (_operation.Operation, "tell_start"),
         (_process, "perf_counter"),
-        (_producer, "role_of"),
+        (_sender, "role_of"),
         (_producer, "_start"),
         (_pull, "Subscriber"),
         (_receive, "ambient"),

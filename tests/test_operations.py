@@ -15,7 +15,7 @@ from nats.js.client import JetStreamContext
 from opentelemetry.sdk.trace import ReadableSpan
 
 from conftest import Connect, Expect, Inbox, Instrumentation, settle
-from expected import delivery
+from expected import settlement
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 from spans import field
 
@@ -197,7 +197,7 @@ async def test_a_settlement_of_a_worker_is_in_the_trace_of_its_message(
     await getattr(message, operation)()
     settled = expected(nc).settle(operation.removesuffix("_sync"), f"{name}.1", 1, 3, parent=2)
     found = instrumentation.spans()[2]
-    assert found == settled.but(links=((1, 1),), attributes=delivery(name, "d", 1))
+    assert found == settled.but(links=((1, 1),), attributes=settlement(name, "d", 1))
 
 
 def _texts(span: ReadableSpan) -> list[str]:

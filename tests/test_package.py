@@ -15,7 +15,7 @@ from opentelemetry_instrumentation_nats_payload import (
     NATSInstrumentor,
     environment_variables,
 )
-from opentelemetry_instrumentation_nats_payload._config import Settings
+from opentelemetry_instrumentation_nats_payload._settings import Settings
 from opentelemetry_instrumentation_nats_payload.package import _instruments
 
 _NAME = "opentelemetry-instrumentation-nats-payload"

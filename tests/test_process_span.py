@@ -14,7 +14,11 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import Span
 
 from conftest import Connect, Expect, Inbox, Instrumentation, settle
-from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, process_span
+from opentelemetry_instrumentation_nats_payload import (
+    MessageDetails,
+    NATSInstrumentor,
+    process_span,
+)
 from spans import attributes, field
 
 
@@ -114,8 +118,8 @@ async def test_it_yields_the_span_and_calls_the_hook(
     """As for a callback."""
     seen: list[tuple[Span, Msg]] = []
 
-    def hook(span: Span, message: Msg) -> None:
-        seen.append((span, message))
+    def hook(span: Span, details: MessageDetails) -> None:
+        seen.append((span, details.message))
 
     instrumentation.start(process_hook=hook)
     nc = await connect()

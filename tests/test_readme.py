@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import opentelemetry_instrumentation_nats_payload as package
-from opentelemetry_instrumentation_nats_payload._config import Settings
 from opentelemetry_instrumentation_nats_payload._guard import logger
+from opentelemetry_instrumentation_nats_payload._settings import Settings
 
 _ROOT = Path(__file__).parents[1]
 _README = (_ROOT / "README.rst").read_text()
@@ -24,9 +24,9 @@ def _rows() -> dict[str, tuple[str, str]]:
     return {name: (default.strip(), text) for name, default, text in row.findall(_README)}
 
 
-def _as_text(value: str | bool) -> str:
+def _as_text(value: str | int) -> str:
     """The value as one would write it in the variable."""
-    return str(value).lower() if isinstance(value, bool) else value
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_the_commands_stand_at_the_top() -> None:
@@ -44,9 +44,16 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
     defaults: dict[str, str] = {}
     for setting in fields(Settings):
         default = getattr(Settings(), setting.name)
-        texts = (_as_text(default),) if isinstance(default, str | bool) else default
+        texts = (_as_text(default),) if isinstance(default, str | int) else default
         defaults[setting.metadata["variable"]] = ", ".join(f"``{text}``" for text in texts)
     assert {name: default for name, (default, _) in _rows().items()} == defaults
+
+
+def test_the_table_says_of_every_setting_what_the_code_says() -> None:
+    """Word for word, wherever the lines end."""
+    meanings = {name: " ".join(text.split()) for name, (_, text) in _rows().items()}
+    described = {s.metadata["variable"]: s.metadata["description"] for s in fields(Settings)}
+    assert meanings == described
 
 
 def test_the_choices_of_every_setting_are_named() -> None:
@@ -60,9 +67,16 @@ def test_the_choices_of_every_setting_are_named() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(package.__all__) - {"__version__"}))
 def test_every_public_function_and_class_is_documented(name: str) -> None:
-    """Each public name has a docstring, and those that are called are in the README."""
-    assert getattr(package, name).__doc__
-    if not name.endswith(("Hook", "Details")):
+    """Each public name has a docstring, and those that are called are in the README.
+
+    What is called by us is there by the name of its argument: ``publish_hook`` for PublishHook.
+    """
+    public = getattr(package, name)
+    assert public.__doc__
+    if getattr(public, "_is_protocol", False):
+        argument = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        assert f"``{argument}" in _README
+    elif not name.endswith("Details"):
         assert name in _README
 
 
@@ -74,7 +88,7 @@ def test_the_logger_is_named() -> None:
 def test_the_python_examples_are_python() -> None:
     """Every code block parses."""
     blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", _README)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         code = textwrap.dedent(block)
         ast.parse("async def example():\n" + textwrap.indent(code, "    "))

@@ -5,18 +5,30 @@ The trace context travels inside the JSON payload. Start a service with
 """
 
 from ._handoff import use_message_context
+from ._hooks import (
+    MessageDetails,
+    ProcessHook,
+    PublishDetails,
+    PublishHook,
+    ReceiveDetails,
+    ReceiveHook,
+    RedactBody,
+)
 from ._instrumentor import NATSInstrumentor
 from ._process_span import process_span
-from ._telemetry import ProcessHook, PublishDetails, PublishHook
 from .propagator import NATSTracePropagator, publish_with_trace_context
 from .version import __version__
 
 __all__ = [
+    "MessageDetails",
     "NATSInstrumentor",
     "NATSTracePropagator",
     "ProcessHook",
     "PublishDetails",
     "PublishHook",
+    "ReceiveDetails",
+    "ReceiveHook",
+    "RedactBody",
     "__version__",
     "process_span",
     "publish_with_trace_context",

@@ -24,6 +24,8 @@ class ConsumerDelivery(NamedTuple):
 
     stream_sequence: int
     consumer_sequence: int
+    stored_at: int
+    """When the stream stored the message, in nanoseconds since 1970, by the server's clock."""
 
 
 def parse_ack_subject(reply: str) -> ConsumerDelivery | None:
@@ -37,7 +39,7 @@ def parse_ack_subject(reply: str) -> ConsumerDelivery | None:
         start = 4
     else:
         return None
-    stream, consumer, *numbers = tokens[start : start + 5]
+    stream, consumer, *numbers = tokens[start : start + 6]
     if not all(number.isdecimal() for number in numbers):
         return None
     return ConsumerDelivery(stream, consumer, *map(int, numbers))

@@ -24,7 +24,7 @@ from ._reply import with_echo, with_handling, with_reply
 from ._request import finish_request
 from ._subjects import Handling
 from ._subscription import wrap_callback
-from ._telemetry import Telemetry, end_span
+from ._telemetry import Telemetry
 
 
 def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
@@ -110,18 +110,20 @@ def _rebound(
 async def _finish(
     started: Publish, client: Any, message: Outgoing, call: Callable[[], Awaitable[Any]]
 ) -> Any:
-    """Publish, and end the span."""
-    span, sent = started
+    """Publish, and end the operation."""
+    measured, is_whole, sent = started
     try:
         result = await call()
     except BaseException as error:
-        if span is not None:
-            end_span(span, error)
+        if measured is not None and is_whole:
+            measured.end(error)
         raise
     if sent is not message and not client.is_connected:
         discount(client, message, sent)
-    if span is not None:
-        end_span(span)
+    if measured is not None:
+        measured.tell_sent()
+        if is_whole:
+            measured.end()
     return result
 
 

@@ -1,151 +1,18 @@
-"""The settings: one dataclass is the source of names, variables, defaults and accepted values."""
+"""Where settings come from: arguments, the declarative configuration file, the environment."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, make_dataclass
-from typing import Any, Literal, cast
+from collections.abc import Iterable, Mapping
+from dataclasses import field, fields, make_dataclass
+from typing import Any, cast
 
-from . import environment_variables as variables
 from ._guard import logger
-from ._subjects import is_pattern
-
-Carrier = Literal["payload", "headers", "both", "auto"]
-ConsumedField = Literal["refresh", "keep", "strip"]
-ConsumerParent = Literal["message", "link"]
-
-_PATTERN = "NATS subjects, with * for a token and a last > for the rest, separated by commas"
-_FIELD_NAME = "ASCII letters, digits, _ - and ."
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """What a setting takes: ``read`` returns the value or raises ValueError."""
-
-    description: str
-    read: Callable[[str], Any]
-    many: bool = False
-    """Whether the setting is a list; in text its items are separated by commas."""
-
-
-def _one_of(*choices: str) -> Accepted:
-    def read(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError(text)
-        return text.lower()
-
-    return Accepted(" | ".join(choices), read)
-
-
-def _read_boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError(text)
-    return text.lower() == "true"
-
-
-_BOOLEAN = Accepted("true | false", _read_boolean)
-
-
-def _read_pattern(text: str) -> str:
-    # A server takes the punctuation too, but who writes it means another kind of pattern.
-    if not is_pattern(text) or any(char in text for char in ",;{}"):
-        raise ValueError(text)
-    return text
-
-
-def _read_field_name(text: str) -> str:
-    # Nothing that has another spelling in JSON, or could follow a closing quote there.
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
-        raise ValueError(text)
-    return text
-
-
-def _setting(default: object, variable: str, accepted: Accepted, description: str) -> Any:
-    metadata = {"variable": variable, "accepted": accepted, "description": description}
-    return field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How messages are traced. Every field is a keyword argument of ``instrument()``, an
-    environment variable and an option of the declarative configuration file.
-    """
-
-    carrier: Carrier = _setting(
-        "payload",
-        variables.OTEL_PYTHON_NATS_CARRIER,
-        _one_of("payload", "headers", "both", "auto"),
-        "Where the context travels. auto: in the payload where it can carry it, else in headers.",
-    )
-    payload_field: str = _setting(
-        "_otel_trace_headers",
-        variables.OTEL_PYTHON_NATS_PAYLOAD_FIELD,
-        Accepted(_FIELD_NAME, _read_field_name),
-        "The field written into the payload, and read first.",
-    )
-    payload_field_aliases: tuple[str, ...] = _setting(
-        ("_otel_trace_context",),
-        variables.OTEL_PYTHON_NATS_PAYLOAD_FIELD_ALIASES,
-        Accepted(_FIELD_NAME, _read_field_name, many=True),
-        "Further fields that are read, never written.",
-    )
-    consumed_field: ConsumedField = _setting(
-        "refresh",
-        variables.OTEL_PYTHON_NATS_CONSUMED_FIELD,
-        _one_of("refresh", "keep", "strip"),
-        "What the callback finds in the field: the context of its process span (refresh), "
-        "what came (keep), or no field (strip).",
-    )
-    excluded_subjects: tuple[str, ...] = _setting(
-        (),
-        variables.OTEL_PYTHON_NATS_EXCLUDED_SUBJECTS,
-        Accepted(_PATTERN, _read_pattern, many=True),
-        "Subjects that are left alone: no span, no propagation.",
-    )
-    propagate_only_subjects: tuple[str, ...] = _setting(
-        (),
-        variables.OTEL_PYTHON_NATS_PROPAGATE_ONLY_SUBJECTS,
-        Accepted(_PATTERN, _read_pattern, many=True),
-        "Subjects without spans, whose messages still pass the context on.",
-    )
-    subject_templates: tuple[str, ...] = _setting(
-        (),
-        variables.OTEL_PYTHON_NATS_SUBJECT_TEMPLATES,
-        Accepted(_PATTERN, _read_pattern, many=True),
-        "Patterns that name the spans of the subjects they match.",
-    )
-    consumer_parent: ConsumerParent = _setting(
-        "message",
-        variables.OTEL_PYTHON_NATS_CONSUMER_PARENT,
-        _one_of("message", "link"),
-        "The process span continues the trace of the message, or starts a new one linked to it.",
-    )
-    continue_received: bool = _setting(
-        True,
-        variables.OTEL_PYTHON_NATS_CONTINUE_RECEIVED,
-        _BOOLEAN,
-        "The code after next_msg, fetch of one message, and in async for runs in the context of "
-        "the message, where no span is current.",
-    )
-    propagate_replies: bool = _setting(
-        False,
-        variables.OTEL_PYTHON_NATS_PROPAGATE_REPLIES,
-        _BOOLEAN,
-        "The context is also written into replies.",
-    )
-    settle_spans: bool = _setting(
-        False,
-        variables.OTEL_PYTHON_NATS_SETTLE_SPANS,
-        _BOOLEAN,
-        "Spans for ack, nak, term and in_progress.",
-    )
-
+from ._settings import Accepted, Settings
 
 NATSConfiguration = make_dataclass(
     "NATSConfiguration",
-    [(f.name, str | bool | list[str] | None, field(default=None)) for f in fields(Settings)],
+    [(f.name, str | bool | int | list[str] | None, field(default=None)) for f in fields(Settings)],
     frozen=True,
 )
 """The options of the declarative configuration file; None is what the file leaves out.
@@ -212,7 +79,7 @@ def _read(source: str, value: object, accepted: Accepted, consequence: str) -> o
 
 
 def _value(value: object, accepted: Accepted) -> Any:
-    if isinstance(value, bool) and accepted is _BOOLEAN:
+    if accepted.native is not None and type(value) is accepted.native:
         value = str(value)
     if not isinstance(value, str):
         raise ValueError(value)

@@ -48,6 +48,7 @@ class Connection:
 
     Attributes:
         attributes: of every span of this client.
+        server: address and port of the server, if they are known.
         inbox_prefixes: what the subjects of replies to this client, and to others, start with.
         api_prefixes: of JetStream APIs reached through this client that do not start with ``$``.
         supports_headers: whether the server takes headers; one that does not drops the connection.
@@ -59,6 +60,7 @@ class Connection:
         "api_prefixes",
         "attributes",
         "inbox_prefixes",
+        "server",
         "supports_headers",
     )
 
@@ -67,6 +69,7 @@ class Connection:
         self.supports_headers = False
         self._max_payload = 0
         self.attributes: dict[str, str | int] = {_semconv.MESSAGING_SYSTEM: _semconv.SYSTEM_NATS}
+        self.server: tuple[str, int] | None = None
         self.inbox_prefixes = INBOX_PREFIXES
         self.api_prefixes: tuple[str, ...] = ()
 
@@ -76,6 +79,10 @@ class Connection:
         if info is self._info:
             return
         self.attributes = _attributes(client, info)
+        address, port = (
+            self.attributes.get(name) for name in (_semconv.SERVER_ADDRESS, _semconv.SERVER_PORT)
+        )
+        self.server = (str(address), int(port)) if address and port else None
         self.inbox_prefixes = (*INBOX_PREFIXES, client._inbox_prefix.decode() + ".")
         self.supports_headers = bool(info.get("headers"))
         # nats-py 2.2 does not read the server's limit into max_payload.

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import logging
+from time import time_ns
 from typing import Any, NamedTuple
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Link, SpanContext
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanContext
 
 from . import _semconv
 from ._ack_subject import ConsumerDelivery, parse_ack_subject
 from ._carrier import RECEIVED_KEY, Embedded, Received, documents, inject, receive
 from ._connection import Connection, connection_of
+from ._coverage import count_received
 from ._guard import guarded, logger
+from ._hooks import MessageDetails, frozen_headers
 from ._message import message_id_of
+from ._metrics import Metrics
 from ._payload import Member
 from ._reply import with_echo, with_handling, with_reply
+from ._series import Series
 from ._subjects import Destination, Handling, is_reserved
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry, described
 
 _STATUS_HEADER = "Status"
 
-Attributes = dict[str, str | int | float | bool]
+Attributes = dict[str, Any]
 
 
 class Consumed(NamedTuple):
@@ -37,6 +42,8 @@ class Consumed(NamedTuple):
     connection: Connection
     destination: Destination
     received: Received | None
+    latency: float | None = None
+    """Seconds since the stream stored it, when it is delivered."""
 
     @property
     def embedded(self) -> Embedded | None:
@@ -69,7 +76,12 @@ def consume(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Consu
         return None
     received = _carried(telemetry, message)
     _log(subject, received)
-    return Consumed(message, subscriber, connection, destination, received)
+    latency = latency_of(parse_ack_subject(message.reply))
+    consumed = Consumed(message, subscriber, connection, destination, received, latency)
+    metrics = telemetry.metrics()
+    if metrics is not None:
+        count_received(metrics, telemetry, received, consumed.template)
+    return consumed
 
 
 @guarded(None)
@@ -112,6 +124,27 @@ def context_of(telemetry: Telemetry, consumed: Consumed) -> Context:
     return context
 
 
+def details_of(consumed: Consumed) -> MessageDetails:
+    """The message as a hook gets it."""
+    message, subscriber = consumed.message, consumed.subscriber
+    return MessageDetails(
+        message.subject,
+        message.data,
+        message.reply,
+        frozen_headers(message.headers),
+        subscriber.subject,
+        subscriber.queue,
+        message,
+    )
+
+
+def capture(telemetry: Telemetry, consumed: Consumed, span: Span) -> None:
+    """Add the headers and the body, without the field, as far as the settings want them."""
+    if telemetry.capture is not None:
+        message = consumed.message
+        telemetry.capture.add(span, message.subject, message.data, message.headers)
+
+
 def attributes_of(consumed: Consumed, operation: str, operation_type: str) -> Attributes:
     """The attributes of a span of this message alone."""
     message, subscriber = consumed.message, consumed.subscriber
@@ -132,10 +165,49 @@ def attributes_of(consumed: Consumed, operation: str, operation_type: str) -> At
         attributes[_semconv.NATS_STREAM_SEQUENCE] = delivery.stream_sequence
         attributes[_semconv.NATS_CONSUMER_SEQUENCE] = delivery.consumer_sequence
         attributes[_semconv.NATS_DELIVERY_COUNT] = delivery.delivery_count
+        if consumed.latency is not None:
+            attributes[_semconv.NATS_DELIVERY_LATENCY] = consumed.latency
         message_id = message_id or _semconv.message_id(delivery.stream, delivery.stream_sequence)
     if message_id is not None:
         attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
     return attributes
+
+
+def series_of(consumed: Consumed, operation: str, operation_type: str) -> Series:
+    """What an operation on this message is counted and measured as."""
+    subscriber = consumed.subscriber
+    return Series(
+        operation,
+        operation_type,
+        consumed.template,
+        destination_of(subscriber, consumed.connection),
+        subscriber.queue or None,
+        consumed.connection.server,
+    )
+
+
+@guarded(None)
+def count_delivery(metrics: Metrics, consumed: Consumed, series: Series) -> None:
+    """Count a message that was delivered to the application, and how long it has waited."""
+    metrics.consumed.add(series)
+    if consumed.latency is not None:
+        metrics.record_delivery(series, consumed.latency)
+
+
+def latency_of(delivery: ConsumerDelivery | None) -> float | None:
+    """Seconds since the stream stored the message; None where that is not known, or where the
+    clock of the server is ahead of ours.
+    """
+    if delivery is None:
+        return None
+    nanoseconds = time_ns() - delivery.stored_at
+    return nanoseconds / 1e9 if nanoseconds >= 0 else None
+
+
+def destination_of(subscriber: Subscriber, connection: Connection) -> str | None:
+    """What was subscribed to, as the name of a series; no inbox."""
+    subject = subscriber.subject
+    return subject if subject and not subject.startswith(connection.inbox_prefixes) else None
 
 
 def consumer_attributes(delivery: ConsumerDelivery, subscriber: Subscriber) -> Attributes:

@@ -6,24 +6,33 @@ from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, SpanKind, Tracer
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 
 from . import _semconv
 from ._ack_subject import parse_ack_subject
 from ._consumed import (
     Attributes,
     Consumed,
+    attributes_of,
     consume,
     consumer_attributes,
     context_of,
+    count_delivery,
+    destination_of,
+    details_of,
     hand_over,
+    series_of,
 )
 from ._continuation import ambient
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._hooks import ReceiveDetails, call_hook
+from ._measured import Measured
+from ._metrics import Metrics
 from ._receive import Reception, receive_one
+from ._series import Series
 from ._subjects import Handling
-from ._telemetry import Telemetry, end_span
+from ._telemetry import Telemetry
 
 
 @guarded(None)
@@ -45,15 +54,44 @@ def finish_fetch(telemetry: Telemetry, reception: Reception, messages: Sequence[
         hand_over(telemetry, consumed, None)
         context = context_of(telemetry, consumed)
         remember(consumed.message, Delivery(context, consumed.creation, reception.subscriber))
+    metrics = telemetry.metrics()
+    if metrics is not None:
+        for consumed in batch:
+            series = series_of(consumed, reception.operation, _semconv.TYPE_RECEIVE)
+            count_delivery(metrics, consumed, series)
     traced = [c for c in batch if c.destination.handling is Handling.TRACE]
-    tracer = telemetry.tracer()
-    if traced and tracer is not None:
-        _record(tracer, reception, traced, count)
+    if traced:
+        _record(telemetry, metrics, reception, traced, count)
 
 
 def _record(
-    tracer: Tracer, reception: Reception, batch: Sequence[Consumed], count: Attributes
+    telemetry: Telemetry,
+    metrics: Metrics | None,
+    reception: Reception,
+    batch: Sequence[Consumed],
+    count: Attributes,
 ) -> None:
+    tracer = telemetry.tracer()
+    span = tracer and _start_span(tracer, reception, batch, count)
+    if span is not None and telemetry.receive_hook is not None and span.is_recording():
+        details = ReceiveDetails(tuple(details_of(consumed) for consumed in batch))
+        call_hook(telemetry.receive_hook, span, details)
+    template = _common([consumed.template for consumed in batch])
+    subscriber, server = reception.subscriber, batch[0].connection.server
+    series = Series(
+        reception.operation,
+        _semconv.TYPE_RECEIVE,
+        template,
+        destination_of(subscriber, batch[0].connection),
+        subscriber.queue or None,
+        server,
+    )
+    Measured(span, metrics, series, reception.started_at).end()
+
+
+def _start_span(
+    tracer: Tracer, reception: Reception, batch: Sequence[Consumed], count: Attributes
+) -> Span:
     attributes: Attributes = {
         **batch[0].connection.attributes,
         _semconv.MESSAGING_OPERATION_NAME: reception.operation,
@@ -70,15 +108,21 @@ def _record(
     template = _common([consumed.template for consumed in batch])
     if template is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
-    span = tracer.start_span(
+    return tracer.start_span(
         _semconv.span_name(reception.operation, template or subject),
         Context() if outer is None else outer,
         SpanKind.CLIENT,
         attributes,
-        [Link(consumed.creation) for consumed in batch if consumed.creation is not None],
+        [_link(consumed, consumed.creation) for consumed in batch if consumed.creation],
         reception.started_at,
     )
-    end_span(span)
+
+
+def _link(consumed: Consumed, creation: SpanContext) -> Link:
+    """With what tells the message from others (messaging-spans.md, "Per-message attributes")."""
+    attributes = attributes_of(consumed, "", "")
+    names = (_semconv.MESSAGING_MESSAGE_ID, _semconv.MESSAGING_DESTINATION_NAME)
+    return Link(creation, {name: attributes[name] for name in names if name in attributes})
 
 
 def _common(values: Sequence[str | None]) -> str | None:

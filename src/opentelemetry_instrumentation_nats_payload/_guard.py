@@ -45,7 +45,22 @@ def guarded(
     return decorate
 
 
-def report(what: str, error: Exception) -> None:
+def contained(what: str, function: Callable[..., _Result], *args: object) -> _Result | None:
+    """What a function of the application's returns, or None if it raises, which is reported.
+
+    Also for ``CancelledError``, which ``task.result()`` may raise: in a function that awaits
+    nothing it cancels nothing, and must not end the task that calls us.
+    """
+    try:
+        return function(*args)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        report(f"{what} {getattr(function, '__qualname__', function)!s}", error)
+        return None
+
+
+def report(what: str, error: BaseException) -> None:
     """Log that ``what`` failed: a warning the first time for a kind of error, then DEBUG."""
     kind = (what, type(error).__name__)
     level = logging.WARNING if _is_first(kind) else logging.DEBUG

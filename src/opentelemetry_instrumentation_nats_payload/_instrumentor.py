@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from ._config import NATSConfiguration, Settings, complain, resolve
+from ._config import NATSConfiguration, complain, resolve
 from ._guard import logger
 from ._patching import PatchTable
+from ._settings import Settings
 from ._telemetry import Telemetry, set_current
 from .package import _instruments
 
 _SETTINGS = frozenset(setting.name for setting in fields(Settings))
 _OPTIONS = {
     "tracer_provider": (["get_tracer"], "a TracerProvider"),
+    "meter_provider": (["get_meter"], "a MeterProvider"),
     "propagator": (["inject", "extract"], "a TextMapPropagator"),
     "publish_hook": (["__call__"], "a function of span and details"),
-    "process_hook": (["__call__"], "a function of span and message"),
+    "process_hook": (["__call__"], "a function of span and details"),
+    "receive_hook": (["__call__"], "a function of span and details"),
+    "redact_body": (["__call__"], "a function of subject and body"),
+    "logger_provider": (["get_logger"], "a LoggerProvider"),
 }
 """What ``instrument()`` takes besides the settings: what it needs to have, and what it is."""
-_NOT_OURS = frozenset({"meter_provider", "logger_provider", "skip_dep_check"})
+_NOT_OURS = frozenset({"skip_dep_check"})
 """What distributions may pass to every instrumentor."""
 
 # The base class is a singleton whose __init__ runs at every call: state is kept here.
@@ -39,13 +45,17 @@ class NATSInstrumentor(BaseInstrumentor):
 
     Keyword arguments of ``instrument()``, all optional:
 
-    - ``tracer_provider``, ``propagator``: in place of the global ones.
-    - ``publish_hook(span, details)``, ``process_hook(span, message)``: called with the recording
-      span before the message is sent, and before the callback runs.
+    - ``tracer_provider``, ``meter_provider``, ``propagator``: in place of the global ones.
+    - ``publish_hook``, ``process_hook``, ``receive_hook``, each ``(span, details)``: called with
+      the recording span before the message is sent, before the callback runs, and before a
+      message that was asked for is handed over.
+    - ``redact_body(subject, body)``: returns what of a body may be captured.
+    - ``logger_provider``: where exceptions go, if they are recorded as logs.
     - every setting, by its name: ``carrier``, ``payload_field``, ``payload_field_aliases``,
       ``consumed_field``, ``excluded_subjects``, ``propagate_only_subjects``,
       ``subject_templates``, ``consumer_parent``, ``continue_received``, ``propagate_replies``,
-      ``settle_spans``. An argument wins over its environment variable.
+      ``settle_spans``, ``metrics``, ``captured_headers``, ``captured_body_bytes``.
+      An argument wins over its environment variable.
     """
 
     configuration = NATSConfiguration
@@ -87,7 +97,10 @@ def _make_telemetry(kwargs: dict[str, Any]) -> Telemetry:
 def _checked(name: str, value: Any) -> Any:
     """The option, or None for one that could not work."""
     attributes, accepted = _OPTIONS[name]
-    if value is None or all(callable(getattr(value, attribute, None)) for attribute in attributes):
+    # Hooks are called, and not awaited.
+    is_async = inspect.iscoroutinefunction(value)
+    is_usable = all(callable(getattr(value, attribute, None)) for attribute in attributes)
+    if value is None or (is_usable and not is_async):
         return value
     return complain(f"instrument({name}=)", value, accepted, "it is left out")
 

@@ -19,7 +19,7 @@ from ._message import message_of
 from ._operation import Operation, close_operation, open_operation, open_retry
 from ._patching import unbound
 from ._producer import fail_operation
-from ._telemetry import Telemetry, current, end_span
+from ._telemetry import Telemetry, current
 
 _TOO_LARGE = 10054
 _REFUSED = object()
@@ -62,9 +62,12 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
 def _acknowledged(telemetry: Telemetry, operation: Operation, ack: Any) -> None:
     if operation.is_retry and operation.original is not None:
         telemetry.size_limits.learn(operation.original.subject, operation.refused_size)
-    if operation.span is not None:
+    measured = operation.measured
+    if measured is not None:
+        if operation.is_retry and measured.outcome is not None:
+            measured.outcome = measured.outcome._replace(value=_semconv.TOO_LARGE)
         _set_message_id(operation, ack)
-        end_span(operation.span)
+        measured.end()
 
 
 @guarded(None)
@@ -118,8 +121,8 @@ def _finish(telemetry: Telemetry, operation: Operation, future: asyncio.Future[A
     error = None if future.cancelled() else exception_of(future)
     if not future.cancelled() and error is None:
         _acknowledged(telemetry, operation, future.result())
-    elif operation.span is not None:
-        end_span(operation.span, error)
+    elif operation.measured is not None:
+        operation.measured.end(error)
 
 
 def wrap_async_reply(original: Any) -> Any:
@@ -142,9 +145,10 @@ def wrap_async_reply(original: Any) -> Any:
             return await call(self, message)
         except Exception as error:
             operation.forget()
-            span, operation.span = operation.span, None  # the future may still be cancelled
-            if span is not None:
-                end_span(span, error)
+            # The future may still be cancelled.
+            measured, operation.measured = operation.measured, None
+            if measured is not None:
+                measured.end(error)
             raise
 
     return handle

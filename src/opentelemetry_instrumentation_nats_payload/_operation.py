@@ -11,6 +11,8 @@ from time import time_ns
 
 from opentelemetry.trace import Span
 
+from . import _semconv
+from ._measured import Measured
 from ._message import Outgoing, message_id_of
 
 
@@ -27,7 +29,7 @@ class Operation:
         is_open: whether the publish is still to come.
         may_grow: whether the message may be made larger, because a refusal would be seen.
         is_retry: whether the message goes out for the second time.
-        span: the span, once the publish has started; None where nothing is traced.
+        measured: set once the publish has started; None where nothing is traced.
         original: the message as it was, if it went out larger.
         refused_size: bytes of the message as it went out then.
         message_id: the id that the application gave to the message.
@@ -38,13 +40,13 @@ class Operation:
         "is_open",
         "is_retry",
         "may_grow",
+        "measured",
         "message",
         "message_id",
         "name",
         "original",
         "refused_size",
         "reply",
-        "span",
         "started_at",
     )
 
@@ -58,15 +60,25 @@ class Operation:
         self.is_open = False
         self.may_grow = True
         self.is_retry = False
-        self.span: Span | None = None
+        self.measured: Measured | None = None
         self.original: Outgoing | None = None
         self.refused_size = 0
         self.reply = ""
         self.message_id: str | None = None
 
-    def tell_start(self, message: Outgoing, span: Span | None) -> None:
-        """Say that ``message``, as the application wrote it, goes out, with this span."""
-        self.span = span
+    @property
+    def span(self) -> Span | None:
+        """The span, if there is one."""
+        return self.measured.span if self.measured else None
+
+    @property
+    def is_refusable(self) -> bool:
+        """Whether a stream may refuse the message because of what was added to it."""
+        return self.name == _semconv.OPERATION_PUBLISH and self.original is not None
+
+    def tell_start(self, message: Outgoing, measured: Measured | None) -> None:
+        """Say that ``message``, as the application wrote it, goes out, measured like this."""
+        self.measured = measured
         self.reply = message.reply
         self.message_id = message_id_of(message.headers)
         if self._pending is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any, NamedTuple
 
 from opentelemetry import context as context_api
@@ -15,24 +15,30 @@ from ._ack_subject import is_ack_subject
 from ._consumed import (
     Consumed,
     attributes_of,
+    capture,
     consume,
     context_of,
+    count_delivery,
+    details_of,
     hand_over,
     parent_and_links,
+    series_of,
 )
 from ._continuation import Work, begin_work, end_work
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._hooks import call_hook
+from ._measured import Measured
 from ._reply import with_handling, with_reply
 from ._subjects import Handling
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry, call_hook, end_span
+from ._telemetry import Telemetry
 
 
 class Process(NamedTuple):
     """A message being processed."""
 
-    span: Span | None
+    measured: Measured | None
     work: Work
     delivery: Delivery
     started_at: float
@@ -52,15 +58,17 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     context = context_of(telemetry, consumed)
     is_traced = consumed.destination.handling is Handling.TRACE
     tracer = telemetry.tracer() if is_traced else None
-    span = tracer and _start_own_span(telemetry, tracer, consumed)
+    started_at = time_ns()
+    span = tracer and _start_own_span(telemetry, tracer, consumed, started_at)
+    measured = measure(telemetry, consumed, span, started_at, is_delivery=True)
     if span is not None:
         context = trace.set_span_in_context(span, context)
     hand_over(telemetry, consumed, context if span is not None else None)
-    if not context and not context_api.get_current():
+    if measured is None and not context and not context_api.get_current():
         return None
     delivery = Delivery(context, consumed.creation, subscriber)
     remember(message, delivery)
-    return begin(telemetry, span, context, delivery, message)
+    return begin(telemetry, measured, context, delivery, consumed)
 
 
 def _pass_over(message: Any) -> Process:
@@ -71,28 +79,35 @@ def _pass_over(message: Any) -> Process:
 
 
 def begin(
-    telemetry: Telemetry, span: Span | None, context: Context, delivery: Delivery, message: Any
+    telemetry: Telemetry,
+    measured: Measured | None,
+    context: Context,
+    delivery: Delivery,
+    consumed: Consumed,
 ) -> Process:
     """The last step of a start: the hook, and the context."""
     started_at = 0.0
+    span = measured.span if measured else None
     if span is not None and span.is_recording():
         if telemetry.process_hook is not None:
-            call_hook(telemetry.process_hook, span, message)
-        if is_ack_subject(message.reply):
+            call_hook(telemetry.process_hook, span, details_of(consumed))
+        if is_ack_subject(consumed.message.reply):
             started_at = perf_counter()
-    return Process(span, begin_work(context), delivery, started_at)
+    return Process(measured, begin_work(context), delivery, started_at)
 
 
 def finish_process(process: Process, error: BaseException | None = None) -> None:
-    """Give the former context back and end the span; ``error`` is what the callback raised."""
+    """Give the former context back and end the process; ``error`` is what the callback raised."""
     end_work(process.work)
-    if process.span is not None:
-        if process.started_at:
-            _set_outcome(process.span, process.delivery, process.started_at)
-        error = error or process.delivery.error
-        # An error that was answered, and not raised, has no stack trace.
-        is_raised = error is not None and error.__traceback__ is not None
-        end_span(process.span, error, record=is_raised)
+    measured = process.measured
+    if measured is None:
+        return
+    if measured.span is not None and process.started_at:
+        _set_outcome(measured.span, process.delivery, process.started_at)
+    error = error or process.delivery.error
+    # An error that was answered, and not raised, has no stack trace.
+    is_raised = error is not None and error.__traceback__ is not None
+    measured.end(error, record=is_raised)
 
 
 @guarded(None)
@@ -103,15 +118,45 @@ def _set_outcome(span: Span, delivery: Delivery, started_at: float) -> None:
 
 
 @guarded(None)
-def _start_own_span(telemetry: Telemetry, tracer: Tracer, consumed: Consumed) -> Span:
-    return start_span(tracer, consumed, *parent_and_links(telemetry, consumed))
+def measure(
+    telemetry: Telemetry,
+    consumed: Consumed,
+    span: Span | None,
+    started_at: int,
+    *,
+    is_delivery: bool = False,
+) -> Measured | None:
+    """What ends with the process; None where nothing is recorded."""
+    metrics = telemetry.metrics()
+    if metrics is None:
+        return None if span is None else Measured(span, None, None, started_at)
+    series = series_of(consumed, _semconv.OPERATION_PROCESS, _semconv.TYPE_PROCESS)
+    if is_delivery:
+        count_delivery(metrics, consumed, series)
+    is_timed = consumed.destination.handling is Handling.TRACE
+    return Measured(span, metrics, series, started_at, is_timed=is_timed)
+
+
+@guarded(None)
+def _start_own_span(
+    telemetry: Telemetry, tracer: Tracer, consumed: Consumed, started_at: int
+) -> Span:
+    parent, links = parent_and_links(telemetry, consumed)
+    return start_span(telemetry, tracer, consumed, parent, links, started_at)
 
 
 def start_span(
-    tracer: Tracer, consumed: Consumed, parent: Context, links: tuple[Link, ...]
+    telemetry: Telemetry,
+    tracer: Tracer,
+    consumed: Consumed,
+    parent: Context,
+    links: tuple[Link, ...],
+    started_at: int,
 ) -> Span:
     """A process span."""
     operation = _semconv.OPERATION_PROCESS
     name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
     attributes = attributes_of(consumed, operation, _semconv.TYPE_PROCESS)
-    return tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links)
+    span = tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)
+    capture(telemetry, consumed, span)
+    return span

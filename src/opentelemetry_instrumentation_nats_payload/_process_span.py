@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from time import time_ns
 from typing import Any
 
 from opentelemetry import context as context_api
@@ -18,7 +19,7 @@ from ._consumed import Consumed, context_of
 from ._continuation import ambient
 from ._delivery import Delivery, delivery_of, remember
 from ._guard import guarded
-from ._process import Process, begin, finish_process, start_span
+from ._process import Process, begin, finish_process, measure, start_span
 from ._reply import with_reply
 from ._subjects import Destination, Handling
 from ._subscriber import Subscriber
@@ -52,7 +53,7 @@ def process_span(message: Any) -> Generator[Span]:
         yield trace.INVALID_SPAN
         return
     try:
-        yield process.span or trace.INVALID_SPAN
+        yield (process.measured and process.measured.span) or trace.INVALID_SPAN
     except BaseException as error:
         finish_process(process, error)
         raise
@@ -80,9 +81,11 @@ def _start(telemetry: Telemetry, message: Any) -> Process | None:
     else:
         parent = with_reply(outer, message.reply)
     links = () if delivery.creation is None else (Link(delivery.creation),)
-    span = tracer and start_span(tracer, consumed, parent, links)
+    started_at = time_ns()
+    span = tracer and start_span(telemetry, tracer, consumed, parent, links, started_at)
+    measured = measure(telemetry, consumed, span, started_at)
     context = parent if span is None else trace.set_span_in_context(span, parent)
-    return begin(telemetry, span, context, delivery, message)
+    return begin(telemetry, measured, context, delivery, consumed)
 
 
 def _consumed(telemetry: Telemetry, destination: Destination, message: Any) -> Consumed:

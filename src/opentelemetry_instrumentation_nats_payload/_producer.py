@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 import logging
+from time import time_ns
 from typing import Any, NamedTuple
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
+from opentelemetry.trace import SpanContext
 
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
-from ._connection import Connection, connection_of
+from ._coverage import outcome_of, sent_outcome
 from ._guard import guarded, logger
 from ._headers import without
-from ._message import Outgoing, message_id_of
+from ._hooks import PublishDetails, call_hook, frozen_headers
+from ._measured import Measured
+from ._message import Outgoing
 from ._operation import Operation, close_operation, take_operation
 from ._reply import is_echo
-from ._role import Role, role_of
-from ._subjects import Handling, is_reserved
-from ._telemetry import PublishDetails, Telemetry, call_hook, described, end_span
-
-
-class Sender(NamedTuple):
-    """Who publishes, and how the message is traced."""
-
-    client: Any
-    connection: Connection
-    operation: Operation | None
-    """What the publish is part of, if that is more than the publish."""
-
-    role: Role
-    tracer: Tracer | None
-    """None where the context is passed on without a span."""
+from ._role import Role
+from ._sender import Sender, measure, sender_of, start_send_span
+from ._telemetry import Telemetry, described
 
 
 class Publish(NamedTuple):
     """A publish under way."""
 
-    span: Span | None
-    """The span that ends with the publish."""
+    measured: Measured | None
+    is_whole: bool
+    """Whether that ends with the publish, and is no longer operation."""
 
     message: Outgoing
     """What goes out."""
@@ -54,87 +44,79 @@ def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publi
     if operation is not None and operation.is_retry:
         return None  # it has its span
     context = context_api.get_current()
-    sender = _sender(telemetry, client, operation, message.subject, context)
+    sender = sender_of(telemetry, client, operation, message.subject, context)
     return None if sender is None else _start(telemetry, sender, message, context)
-
-
-def _sender(
-    telemetry: Telemetry,
-    client: Any,
-    operation: Operation | None,
-    subject: str,
-    context: Context,
-) -> Sender | None:
-    """Who publishes to ``subject``; None if that is nothing of ours."""
-    if context and not is_instrumentation_enabled():
-        return None
-    tracer = telemetry.tracer()
-    if tracer is None and not context:
-        return None  # no SDK, and nothing to pass on
-    if is_reserved(subject):
-        return None
-    connection = connection_of(client)
-    handling, role = role_of(telemetry, connection, operation, subject, context)
-    if role is None or handling is Handling.IGNORE:
-        return None
-    if handling is Handling.PROPAGATE:
-        tracer = None
-    if tracer is None and not context:
-        return None
-    return Sender(client, connection, operation, role, tracer)
 
 
 def fail_operation(
     telemetry: Telemetry, operation: Operation, client: Any, error: BaseException
 ) -> None:
-    """End the span of an operation that raised; also of one that did not come to publishing."""
+    """End an operation that raised; also one that did not come to publishing."""
     if close_operation(operation) and isinstance(error, Exception):
         _start_unsent(telemetry, operation, client)
-    if operation.span is not None:
-        end_span(operation.span, error)
+    if operation.measured is not None:
+        operation.measured.end(error)
 
 
 @guarded(None)
 def _start_unsent(telemetry: Telemetry, operation: Operation, client: Any) -> None:
     message = operation.message
-    if message is None or operation.span is not None:
+    if message is None or operation.measured is not None:
         return
     context = context_api.get_current()
-    sender = _sender(telemetry, client, operation, message.subject, context)
-    if sender is not None and sender.tracer is not None:
-        operation.span = _start_span(sender, message, context, None)
+    sender = sender_of(telemetry, client, operation, message.subject, context)
+    if sender is not None:
+        span = start_send_span(sender, message, context, None, operation.started_at)
+        operation.measured = measure(sender, span, operation.started_at)
 
 
 def _start(
     telemetry: Telemetry, sender: Sender, message: Outgoing, context: Context
 ) -> Publish | None:
+    started_at = sender.operation.started_at if sender.operation else time_ns()
     cleaned = _without_echo(telemetry, sender.role, message, context)
-    received = _embedded_in(telemetry, cleaned) if sender.role.propagates else None
+    is_read = sender.role.propagates and (context or sender.tracer)
+    received = _embedded_in(telemetry, cleaned) if is_read else None
     embedded = received and received.embedded
     chosen = _chosen_context(embedded, context)
     if embedded and not trace.get_current_span(context).get_span_context().is_valid:
         # Handed to a thread or a queue, and published from there: it stays in its trace.
         context = Context({**context, **embedded.context})
-    span = sender.tracer and _start_span(sender, cleaned, context, chosen)
+    span = start_send_span(sender, cleaned, context, chosen, started_at)
     if span is not None:
-        _call_publish_hook(telemetry, span, message)
+        if telemetry.publish_hook is not None and span.is_recording():
+            call_hook(telemetry.publish_hook, span, _details(message))
         context = trace.set_span_in_context(span, context)
-    sent = None
+    sent, is_written = None, False
     if received is not None and chosen is None:
-        sent = _write(telemetry, sender, cleaned, received, context)
+        sent, is_written = _write(telemetry, sender, cleaned, received, context)
     _log(message.subject, embedded, chosen, sent, context)
-    return _started(sender.operation, span, message, sent or cleaned)
+    measured = measure(sender, span, started_at)
+    if measured is not None and sender.metrics is not None:
+        outcome: str | None = _semconv.REPLY
+        if sender.role.propagates:
+            written = sent if is_written else None
+            outcome = outcome_of(telemetry, cleaned, received, chosen, written, context)
+        measured.outcome = sent_outcome(outcome or _semconv.FAILED, sender.role.template)
+        measured.is_refusable = sender.operation is not None and sender.operation.is_refusable
+    return _started(sender, measured, message, sent or cleaned)
+
+
+@guarded(None)
+def _details(message: Outgoing) -> PublishDetails:
+    """A copy: nothing that a hook does reaches the message."""
+    subject, payload, reply, headers = message
+    return PublishDetails(subject, bytes(payload), reply, frozen_headers(headers))
 
 
 def _started(
-    operation: Operation | None, span: Span | None, message: Outgoing, sent: Outgoing
+    sender: Sender, measured: Measured | None, message: Outgoing, sent: Outgoing
 ) -> Publish | None:
-    if operation is not None:
-        operation.tell_start(message, span)
-        span = None
-    if span is None and sent is message:
+    if sender.operation is not None:
+        sender.operation.tell_start(message, measured)
+    if measured is None and sent is message:
         return None
-    return Publish(span, sent)
+    return Publish(measured, sender.operation is None, sent)
 
 
 @guarded(None)
@@ -187,38 +169,11 @@ def _chosen_context(embedded: Embedded | None, context: Context) -> SpanContext 
     return embedded.span_context
 
 
-@guarded(None)
-def _start_span(
-    sender: Sender, message: Outgoing, context: Context, chosen: SpanContext | None
-) -> Span | None:
-    role, operation, tracer = sender.role, sender.operation, sender.tracer
-    if tracer is None:
-        return None
-    attributes: dict[str, str | int | bool] = {
-        **sender.connection.attributes,
-        _semconv.MESSAGING_OPERATION_NAME: role.operation,
-        _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_SEND,
-        _semconv.MESSAGING_DESTINATION_NAME: message.subject,
-    }
-    if role.template is not None:
-        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = role.template
-    if role.is_temporary:
-        attributes[_semconv.MESSAGING_DESTINATION_TEMPORARY] = True
-    message_id = message_id_of(message.headers)
-    if message_id is not None:
-        attributes[_semconv.MESSAGING_MESSAGE_ID] = message_id
-    # The span whose context is in the message is the producer.
-    is_producer = role.propagates and chosen is None
-    kind = SpanKind.PRODUCER if is_producer else SpanKind.CLIENT
-    links = () if chosen is None else (Link(chosen),)
-    started_at = operation.started_at if operation else None
-    return tracer.start_span(role.span_name, context, kind, attributes, links, started_at)
-
-
-@guarded(None)
+@guarded((None, False))
 def _write(
     telemetry: Telemetry, sender: Sender, message: Outgoing, received: Received, context: Context
-) -> Outgoing | None:
+) -> tuple[Outgoing | None, bool]:
+    """What goes out in place of ``message``, and whether the context is in it."""
     client, connection, operation = sender.client, sender.connection, sender.operation
     subject, payload, reply, headers = message
 
@@ -226,7 +181,7 @@ def _write(
         return connection.fits(client, size) and telemetry.size_limits.allow(subject, size)
 
     if operation is not None and not operation.may_grow:
-        return None
+        return None, False
     sent = send(
         telemetry,
         Outgoing(subject, bytes(payload), reply, headers),
@@ -236,10 +191,11 @@ def _write(
         headers_supported=connection.supports_headers,
     )
     if sent is None:
-        return _without_stale(telemetry, message) if _is_fatal(sender, message) else None
+        safe = _without_stale(telemetry, message) if _is_fatal(sender, message) else None
+        return safe, False
     if operation is not None:
         operation.tell_growth(message, sent)
-    return sent
+    return sent, True
 
 
 def _is_fatal(sender: Sender, message: Outgoing) -> bool:
@@ -250,11 +206,6 @@ def _is_fatal(sender: Sender, message: Outgoing) -> bool:
         return False
     connection = sender.connection
     return not connection.supports_headers or not connection.fits(sender.client, message.size())
-
-
-def _call_publish_hook(telemetry: Telemetry, span: Span, message: Outgoing) -> None:
-    if telemetry.publish_hook is not None and span.is_recording():
-        call_hook(telemetry.publish_hook, span, PublishDetails(*message))
 
 
 def _log(

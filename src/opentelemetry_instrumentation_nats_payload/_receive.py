@@ -13,23 +13,31 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from . import _semconv
-from ._connection import connection_of
+from ._connection import Connection, connection_of
 from ._consumed import (
     Attributes,
     Consumed,
     attributes_of,
+    capture,
     consume,
     context_of,
+    count_delivery,
+    destination_of,
+    details_of,
     hand_over,
     parent_and_links,
+    series_of,
 )
 from ._continuation import add, ambient, continue_in, give_back
 from ._delivery import Delivery, remember
 from ._guard import guarded
+from ._hooks import ReceiveDetails, call_hook
+from ._measured import Measured
 from ._reply import with_reply
+from ._series import Series
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry, end_span
+from ._telemetry import Telemetry
 
 
 class Reception(NamedTuple):
@@ -85,15 +93,36 @@ def receive_one(
     context = context_of(telemetry, consumed)
     is_traced = consumed.destination.handling is Handling.TRACE
     tracer = telemetry.tracer() if is_traced else None
-    span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more)
+    # In the trace of the message the wait, maybe since long before it was sent, is no part.
+    started_at = time_ns() if outer is None else reception.started_at
+    span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more, started_at)
     if span is not None and outer is None:
         context = trace.set_span_in_context(span, context)
     hand_over(telemetry, consumed, context if span is not None and outer is None else None)
     remember(consumed.message, Delivery(context, consumed.creation, reception.subscriber))
+    if span is not None and telemetry.receive_hook is not None and span.is_recording():
+        call_hook(telemetry.receive_hook, span, ReceiveDetails((details_of(consumed),)))
     if reception.source is not None:
         _continue(telemetry, reception.source, consumed, context, outer)
-    if span is not None:
-        end_span(span)
+    _end(telemetry, reception, consumed, span, started_at)
+
+
+@guarded(None)
+def _end(
+    telemetry: Telemetry,
+    reception: Reception,
+    consumed: Consumed,
+    span: Span | None,
+    started_at: int,
+) -> None:
+    metrics = telemetry.metrics()
+    if metrics is None:
+        Measured(span, None, None, started_at).end()
+        return
+    series = series_of(consumed, reception.operation, _semconv.TYPE_RECEIVE)
+    count_delivery(metrics, consumed, series)
+    is_timed = consumed.destination.handling is Handling.TRACE
+    Measured(span, metrics, series, started_at, is_timed=is_timed).end()
 
 
 @guarded(None)
@@ -119,38 +148,60 @@ def _start_span(
     consumed: Consumed,
     outer: Context | None,
     more: Attributes,
+    started_at: int,
 ) -> Span:
     parent, links = parent_and_links(telemetry, consumed, outer)
     operation = reception.operation
     name = _semconv.span_name(operation, consumed.template or consumed.message.subject)
     attributes = attributes_of(consumed, operation, _semconv.TYPE_RECEIVE)
     attributes.update(more)
-    # In the trace of the message the wait, maybe since long before it was sent, is no part.
-    started_at = None if outer is None else reception.started_at
-    return tracer.start_span(name, parent, SpanKind.CLIENT, attributes, links, started_at)
+    span = tracer.start_span(name, parent, SpanKind.CLIENT, attributes, links, started_at)
+    capture(telemetry, consumed, span)
+    return span
 
 
 @guarded(None)
 def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -> None:
-    """The span of a call that raised, where it is part of something that has one.
+    """Record a call that raised; with a span where it is part of something that has one.
 
-    An idle poll that timed out is none, nor is the end of an iteration. Without a span around
-    it, a loop that polls a closed connection would fill the backend.
+    An idle poll that timed out is no failure, nor is the end of an iteration. Without a span
+    around it, a loop that polls a closed connection would fill the backend.
     """
-    outer = ambient()
-    if outer is None or isinstance(error, (asyncio.TimeoutError, StopAsyncIteration)):
+    if isinstance(error, (asyncio.TimeoutError, StopAsyncIteration)):
         return
-    subscriber = reception.subscriber
+    subscriber, outer = reception.subscriber, ambient()
+    connection = connection_of(subscriber.client)
     destination = telemetry.rules.classify(subscriber.subject)
-    tracer = telemetry.tracer() if destination.handling is Handling.TRACE else None
-    if tracer is None:
+    if destination.handling is not Handling.TRACE:
         return
+    template = destination.template or subscriber.template
+    tracer = telemetry.tracer() if outer is not None else None
+    span = tracer and _start_failed(tracer, reception, connection, template, outer)
+    series = Series(
+        reception.operation,
+        _semconv.TYPE_RECEIVE,
+        template,
+        destination_of(subscriber, connection),
+        subscriber.queue or None,
+        connection.server,
+    )
+    Measured(span, telemetry.metrics(), series, reception.started_at).end(error)
+
+
+@guarded(None)
+def _start_failed(
+    tracer: Tracer,
+    reception: Reception,
+    connection: Connection,
+    template: str | None,
+    outer: Context | None,
+) -> Span:
+    subscriber = reception.subscriber
     attributes: Attributes = {
-        **connection_of(subscriber.client).attributes,
+        **connection.attributes,
         _semconv.MESSAGING_OPERATION_NAME: reception.operation,
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_RECEIVE,
     }
-    template = destination.template or subscriber.template
     if template is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
     elif subscriber.subject:
@@ -158,7 +209,6 @@ def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -
     if subscriber.queue:
         attributes[_semconv.MESSAGING_CONSUMER_GROUP_NAME] = subscriber.queue
     name = _semconv.span_name(reception.operation, template or subscriber.subject)
-    span = tracer.start_span(
+    return tracer.start_span(
         name, outer, SpanKind.CLIENT, attributes, start_time=reception.started_at
     )
-    end_span(span, error)

@@ -14,15 +14,15 @@ from ._delivery import Delivery, remember
 from ._guard import guarded
 from ._operation import Operation, close_operation
 from ._subjects import Handling, is_reserved
-from ._telemetry import Telemetry, end_span
+from ._telemetry import Telemetry
 
 
 def finish_request(telemetry: Telemetry, operation: Operation, client: Any, reply: Any) -> None:
     """End the span of a request that was answered."""
     close_operation(operation)
     _take_reply(telemetry, operation, client, reply)
-    if operation.span is not None:
-        end_span(operation.span)
+    if operation.measured is not None:
+        operation.measured.end()
 
 
 @guarded(None)

@@ -7,7 +7,7 @@ opentelemetry-semantic-conventions for messaging are incubating and move between
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.43.0"
 
@@ -25,6 +25,7 @@ MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ERROR_TYPE: Final = "error.type"
+EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
@@ -37,6 +38,9 @@ NATS_DELIVERY_COUNT: Final = "messaging.nats.message.delivery_count"
 NATS_ACK_OUTCOME: Final = "messaging.nats.ack.outcome"
 NATS_ACK_DURATION: Final = "messaging.nats.ack.duration"
 """Seconds from the start of the processing to the settlement."""
+
+PROCESS_EXCEPTION_EVENT: Final = "messaging.process.exception"
+"""The name of the log of what a handler raised (messaging-exceptions.md)."""
 
 SYSTEM_NATS: Final = "nats"
 OPERATION_PUBLISH: Final = "publish"
@@ -57,6 +61,97 @@ TYPE_SETTLE: Final = "settle"
 OUTCOME_NONE: Final = "none"
 """The value of ``messaging.nats.ack.outcome`` of a message that was not settled."""
 
+
+NATS_DELIVERY_LATENCY: Final = "messaging.nats.message.delivery_latency"
+"""Seconds from the storing of a message in its stream to its delivery."""
+
+NATS_HEADER_PREFIX: Final = "messaging.nats.message.header."
+NATS_BODY: Final = "messaging.nats.message.body"
+NATS_PROPAGATION_OUTCOME: Final = "messaging.nats.propagation.outcome"
+NATS_PROPAGATION_SOURCE: Final = "messaging.nats.propagation.source"
+
+# What became of the context of a message that went out.
+INJECTED: Final = "injected"
+REPLACED: Final = "replaced"
+KEPT: Final = "kept"
+IN_HEADERS: Final = "headers"
+NOT_A_JSON_OBJECT: Final = "not_a_json_object"
+FIELD_IN_USE: Final = "field_in_use"
+TOO_LARGE: Final = "too_large"
+EXCLUDED: Final = "excluded"
+SUPPRESSED: Final = "suppressed"
+INTERNAL: Final = "internal"
+REPLY: Final = "reply"
+NO_CONTEXT: Final = "no_context"
+FAILED: Final = "error"
+
+# Where the context of a message that came in was found.
+PAYLOAD: Final = "payload"
+ALIAS: Final = "alias"
+HEADERS: Final = "headers"
+NONE: Final = "none"
+INVALID: Final = "invalid"
+
+
+class Metric(NamedTuple):
+    """A metric that is emitted (messaging-metrics.md for those that are not NATS's)."""
+
+    name: str
+    unit: str
+    description: str
+
+
+CLIENT_OPERATION_DURATION: Final = Metric(
+    "messaging.client.operation.duration",
+    "s",
+    "Duration of messaging operation initiated by a producer or consumer client.",
+)
+PROCESS_DURATION: Final = Metric(
+    "messaging.process.duration", "s", "Duration of processing operation."
+)
+CLIENT_SENT_MESSAGES: Final = Metric(
+    "messaging.client.sent.messages",
+    "{message}",
+    "Number of messages producer attempted to send to the broker.",
+)
+CLIENT_CONSUMED_MESSAGES: Final = Metric(
+    "messaging.client.consumed.messages",
+    "{message}",
+    "Number of messages that were delivered to the application.",
+)
+NATS_DELIVERY_DURATION: Final = Metric(
+    "messaging.nats.delivery.duration",
+    "s",
+    "Time from the storing of a message in its stream to its delivery.",
+)
+NATS_SENT_CONTEXTS: Final = Metric(
+    "messaging.nats.propagation.sent",
+    "{message}",
+    "Messages that went out, by what became of their trace context.",
+)
+NATS_RECEIVED_CONTEXTS: Final = Metric(
+    "messaging.nats.propagation.received",
+    "{message}",
+    "Messages that came in, by where their trace context was found.",
+)
+
+DURATION_BUCKETS: Final = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1,
+    2.5,
+    5,
+    7.5,
+    10,
+)
+"""The boundaries that messaging-metrics.md gives for its histograms."""
 
 MAX_DESCRIPTION: Final = 1024
 """Characters of an error's text. Errors may quote a payload."""
@@ -83,6 +178,12 @@ def error_type(error: BaseException) -> str:
         code = getattr(error, "code", None) if _is_service_error(error) else None
     if code:
         return str(code)
+    return class_name(error)
+
+
+def class_name(error: BaseException) -> str:
+    """The class of ``error``, qualified unless it is a builtin."""
+    cls = type(error)
     if cls.__module__ == "builtins":
         return cls.__qualname__
     return f"{cls.__module__}.{cls.__qualname__}"

@@ -12,14 +12,15 @@ from opentelemetry.trace import Link, SpanKind
 
 from . import _semconv
 from ._connection import connection_of
-from ._consumed import Consumed, attributes_of
+from ._consumed import Consumed, attributes_of, series_of
 from ._continuation import ambient
 from ._delivery import delivery_of
 from ._guard import guarded
+from ._measured import Measured
 from ._patching import unbound
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry, end_span
+from ._telemetry import Telemetry
 
 # Raised before anything is sent; the automatic acknowledgement after one by hand ends like that.
 _NOTHING_SENT = {"MsgAlreadyAckdError", "NotJSMessageError"}
@@ -61,8 +62,14 @@ def _record(
     if not telemetry.settings.settle_spans or type(error).__name__ in _NOTHING_SENT:
         return
     destination = telemetry.rules.classify(message.subject)
-    tracer = telemetry.tracer() if destination.handling is Handling.TRACE else None
-    if tracer is None or is_reserved(message.subject) or not is_instrumentation_enabled():
+    if destination.handling is not Handling.TRACE:
+        return
+    tracer, metrics = telemetry.tracer(), telemetry.metrics()
+    if (
+        (tracer is None and metrics is None)
+        or is_reserved(message.subject)
+        or not is_instrumentation_enabled()
+    ):
         return
     delivery = delivery_of(message)
     subscriber = delivery.subscriber if delivery else None
@@ -72,7 +79,7 @@ def _record(
     creation = delivery.creation if delivery else None
     # Where no span of the application's goes on, it belongs to the trace of the message.
     context = ambient() or (delivery and delivery.context) or context_api.get_current()
-    span = tracer.start_span(
+    span = tracer and tracer.start_span(
         _semconv.span_name(operation, consumed.template or message.subject),
         context,
         SpanKind.CLIENT,
@@ -80,4 +87,5 @@ def _record(
         () if creation is None else (Link(creation),),
         started_at,
     )
-    end_span(span, error)
+    series = series_of(consumed, operation, _semconv.TYPE_SETTLE)
+    Measured(span, metrics, series, started_at).end(error)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from opentelemetry import trace
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import (
@@ -23,38 +21,18 @@ from opentelemetry.trace import (
 )
 
 from . import _semconv
-from ._config import Settings, resolve
+from ._capture import Capture
+from ._config import resolve
+from ._exceptions import ExceptionRecorder
 from ._guard import guarded
+from ._hooks import ProcessHook, PublishHook, ReceiveHook, RedactBody
+from ._metrics import Metrics, metrics_of
 from ._payload import PayloadField
 from ._reply import Replies
+from ._settings import Settings
 from ._size_limits import SizeLimits
 from ._subjects import SubjectRules
 from .version import __version__
-
-
-@dataclass(frozen=True)
-class PublishDetails:
-    """A message as the application handed it to ``Client.publish``."""
-
-    subject: str
-    payload: bytes
-    reply: str
-    headers: dict[str, str] | None
-
-
-class PublishHook(Protocol):
-    """Called with the recording span of a publish, before the message is sent."""
-
-    def __call__(self, span: Span, details: PublishDetails, /) -> None: ...
-
-
-class ProcessHook(Protocol):
-    """Called with the recording span of a process, before the callback runs.
-
-    ``message`` is the ``nats.aio.msg.Msg`` that the callback gets.
-    """
-
-    def __call__(self, span: Span, message: Any, /) -> None: ...
 
 
 class Telemetry:
@@ -63,9 +41,13 @@ class Telemetry:
     Args:
         settings: the resolved settings.
         tracer_provider: where spans go; None for the global provider, also one set later.
+        meter_provider: the same for metrics.
         propagator: None for the global one (``OTEL_PROPAGATORS``), also one set later.
         publish_hook: see :class:`PublishHook`.
         process_hook: see :class:`ProcessHook`.
+        receive_hook: see :class:`ReceiveHook`.
+        redact_body: see :class:`RedactBody`.
+        logger_provider: where exceptions go that are recorded as logs.
     """
 
     def __init__(
@@ -75,6 +57,10 @@ class Telemetry:
         propagator: TextMapPropagator | None = None,
         publish_hook: PublishHook | None = None,
         process_hook: ProcessHook | None = None,
+        receive_hook: ReceiveHook | None = None,
+        redact_body: RedactBody | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: Any = None,
     ) -> None:
         self.is_active = True
         self.settings = settings
@@ -89,7 +75,14 @@ class Telemetry:
         self.size_limits = SizeLimits()
         self.publish_hook = publish_hook
         self.process_hook = process_hook
+        self.receive_hook = receive_hook
+        capture = Capture(
+            settings.captured_headers, settings.captured_body_bytes, redact_body, self.field
+        )
+        self.capture = capture if capture.is_wanted else None
+        self.exceptions = ExceptionRecorder(logger_provider)
         self._propagator = propagator
+        self._metrics = _metrics_of(meter_provider) if settings.metrics else None
         self._tracer = trace.get_tracer(
             "opentelemetry_instrumentation_nats_payload",
             __version__,
@@ -113,6 +106,17 @@ class Telemetry:
             return None
         self._tracer = tracer
         return tracer
+
+    def metrics(self) -> Metrics | None:
+        """The metrics, or None as long as nobody takes them."""
+        metrics = self._metrics
+        return metrics if metrics is not None and metrics.is_recorded else None
+
+
+@guarded(None)
+def _metrics_of(meter_provider: MeterProvider | None) -> Metrics:
+    """The metrics; a provider that is broken costs no more than them."""
+    return metrics_of(meter_provider)
 
 
 _current: Telemetry | None = None
@@ -145,14 +149,14 @@ def set_current(telemetry: Telemetry | None) -> None:
 
 
 @guarded(None)
-def call_hook(hook: Callable[[Span, Any], None], span: Span, details: object) -> None:
-    """Call an application's hook, whose errors are ours to report."""
-    hook(span, details)
-
-
-@guarded(None)
-def end_span(span: Span, error: BaseException | None = None, *, record: bool = False) -> None:
-    """End ``span``; with ``error`` as failed.
+def end_span(
+    span: Span,
+    error: BaseException | None = None,
+    ended_at: int | None = None,
+    *,
+    record: bool = False,
+) -> None:
+    """End ``span``, now or at ``ended_at``, in nanoseconds since 1970; with ``error`` as failed.
 
     A cancellation is no failure (docs/general/recording-errors.md: an operation that the caller
     gave up on). ``record`` adds the exception with its stack trace as an event.
@@ -163,21 +167,9 @@ def end_span(span: Span, error: BaseException | None = None, *, record: bool = F
             span.set_attribute(_semconv.ERROR_TYPE, _semconv.error_type(error))
             span.set_status(Status(StatusCode.ERROR, description))
             if record:
-                span.record_exception(error, _bounded(error, description))
+                current_or_default().exceptions.record(span, error, description)
     finally:
-        span.end()
-
-
-def _bounded(error: Exception, description: str) -> dict[str, str]:
-    """What replaces the texts of ``error`` and its causes in its event: they have no bounds."""
-    limit = _semconv.MAX_DESCRIPTION
-    lines = traceback.TracebackException.from_exception(error).format()
-    return {
-        _semconv.EXCEPTION_MESSAGE: description,
-        _semconv.EXCEPTION_STACKTRACE: "".join(
-            line if len(line) <= limit else line[:limit] + "…\n" for line in lines
-        ),
-    }
+        span.end(ended_at)
 
 
 def described(span_context: SpanContext) -> str:

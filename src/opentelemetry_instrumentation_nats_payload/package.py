@@ -2,6 +2,6 @@
 
 _instruments = ("nats-py >= 2.2, < 3",)
 
-_supports_metrics = False
+_supports_metrics = True
 
 _semconv_status = "development"
