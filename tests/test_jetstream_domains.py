@@ -8,33 +8,10 @@ from typing import Any
 import pytest
 from nats.js.api import ConsumerConfig
 
+from accounts import ACCOUNTS
 from conftest import BOTH_SERVERS, CARRIERS, Connect, Inbox, Instrumentation, StartServer, settle
 
 pytestmark = BOTH_SERVERS
-
-_ACCOUNTS = """
-accounts {
-  SERVICE {
-    jetstream: enabled
-    users: [{ user: service, password: x }]
-    exports: [
-      { service: "$JS.API.>", response_type: stream }
-      { service: "$JS.ACK.>", response_type: stream }
-      { stream: "deliver.>" }
-      { service: "orders.>" }
-    ]
-  }
-  APP {
-    users: [{ user: app, password: x }]
-    imports: [
-      { service: { account: SERVICE, subject: "$JS.API.>" }, to: "acme.js.>" }
-      { service: { account: SERVICE, subject: "$JS.ACK.>" } }
-      { stream: { account: SERVICE, subject: "deliver.>" } }
-      { service: { account: SERVICE, subject: "orders.>" } }
-    ]
-  }
-}
-"""
 
 
 def _delivery(span: Any) -> dict[str, Any]:
@@ -90,7 +67,7 @@ async def test_an_account_import(
     carrier: str,
 ) -> None:
     """The API is under a prefix without a $; the messages are traced, and nothing else."""
-    url = start_server(_ACCOUNTS)
+    url = start_server(ACCOUNTS)
     service = await connect(url, user="service", password="x")
     await service.jetstream().add_stream(name="ORDERS", subjects=["orders.>"])
     nc = await connect(url, user="app", password="x")

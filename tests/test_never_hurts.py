@@ -14,6 +14,7 @@ from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
 
+from broken import Broken, raise_broken
 from conftest import Connect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import (
     _carrier,
@@ -26,16 +27,8 @@ from opentelemetry_instrumentation_nats_payload import (
 _PAYLOAD = b'{"a":1}'
 
 
-class Broken(Exception):
-    """Raised by everything of ours that is broken in these tests."""
-
-
-def _raise(*_: Any, **__: Any) -> Any:
-    raise Broken
-
-
 class _Propagator(TextMapPropagator):
-    extract = inject = _raise
+    extract = inject = raise_broken
 
     @property
     def fields(self) -> set[str]:
@@ -92,7 +85,7 @@ async def test_an_inner_function_that_raises_costs_the_trace_and_not_the_message
 ) -> None:
     """Every message is delivered once, with the application's member; a kind is warned of once."""
     instrumentation.start(consumed_field="strip" if name == "cut" else "refresh")
-    monkeypatch.setattr(owner, name, _raise)
+    monkeypatch.setattr(owner, name, raise_broken)
     for data in await _round_trips(await connect(), inbox, "hurt.inner"):
         assert data.startswith(b'{"a":1')
     warnings = _warnings(caplog)
@@ -156,7 +149,7 @@ async def test_hooks_that_raise_are_warned_about_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Spans and messages are as without hooks."""
-    instrumentation.start(publish_hook=_raise, process_hook=_raise)
+    instrumentation.start(publish_hook=raise_broken, process_hook=raise_broken)
     assert len(await _round_trips(await connect(), inbox, "hurt.hooks")) == 3
     assert len(instrumentation.spans()) == 6
     assert len(_warnings(caplog)) == 1

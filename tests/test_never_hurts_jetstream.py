@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
+from broken import raise_broken
 from conftest import Connect, Instrumentation, settle
 from opentelemetry_instrumentation_nats_payload import (
     _connection,
@@ -29,14 +30,6 @@ from opentelemetry_instrumentation_nats_payload import (
 )
 
 _PAYLOAD = b'{"a":1}'
-
-
-class Broken(Exception):
-    """Raised by everything of ours that is broken in these tests."""
-
-
-def _raise(*_: Any, **__: Any) -> Any:
-    raise Broken
 
 
 async def _use_everything(nc: Client, name: str) -> list[Any]:
@@ -123,7 +116,7 @@ async def test_an_inner_function_that_raises_costs_the_trace_and_not_the_message
     stream = f"HURT-{getattr(owner, '__name__', '').rpartition('.')[2]}-{name}"
     bare = await _use_everything(nc, stream + "-bare")
     instrumentation.start(consumed_field="strip", settle_spans=True)
-    monkeypatch.setattr(owner, name, _raise)
+    monkeypatch.setattr(owner, name, raise_broken)
     assert _without_field(await _use_everything(nc, stream)) == _without_field(bare)
     warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert len(set(warnings)) == len(warnings)
