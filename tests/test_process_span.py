@@ -16,7 +16,8 @@ from opentelemetry.trace import Span
 from conftest import Connect, Expect, Inbox, Instrumentation, settle
 from opentelemetry_instrumentation_nats_payload import (
     MessageDetails,
-    NATSInstrumentor,
+    _settings,
+    _telemetry,
     process_span,
 )
 from spans import attributes, field
@@ -187,12 +188,18 @@ async def test_where_there_is_no_span_the_block_runs(
     assert instrumentation.names() == []
 
 
-async def test_without_instrumentation_it_follows_the_environment(connect: Connect) -> None:
-    """A module that uses it also runs in a service that is not instrumented."""
-    assert not NATSInstrumentor().is_instrumented_by_opentelemetry
+async def test_without_instrumentation_there_is_the_context_alone(
+    connect: Connect, instrumentation: Instrumentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that uses it can be switched off, and leaves no spans without their traces."""
+    default = _telemetry.Telemetry(_settings.Settings(), tracer_provider=instrumentation.provider)
+    monkeypatch.setattr(_telemetry, "_default", lambda: default)
     nc = await connect()
-    with process_span(Msg(nc, subject="work.bare", data=b'{"a":1' + field(7, 8) + b"}")):
+    message = Msg(nc, subject="work.bare", data=b'{"a":1' + field(7, 8) + b"}")
+    with process_span(message) as span:
         assert trace.get_current_span().get_span_context().trace_id == 7
+    assert not span.is_recording()
+    assert instrumentation.names() == []
 
 
 async def test_replies_are_named_by_their_kind(connect: Connect, spans: Instrumentation) -> None:

@@ -23,7 +23,7 @@ from ._process import Process, begin, finish_process, measure, start_span
 from ._reply import with_reply
 from ._subjects import Destination, Handling
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry, current_or_default
+from ._telemetry import Telemetry, current, current_or_default
 
 
 @contextmanager
@@ -45,8 +45,8 @@ def process_span(message: Any) -> Generator[Span]:
         message: a ``nats.aio.msg.Msg``.
 
     Yields:
-        The span; one that does not record where the message is excluded from tracing, or there
-        is no SDK.
+        The span; one that does not record where the message is excluded from tracing, where there
+        is no SDK, or no instrumentation.
     """
     process = _start(current_or_default(), message)
     if process is None:
@@ -74,7 +74,9 @@ def _start(telemetry: Telemetry, message: Any) -> Process | None:
         context = context_of(telemetry, consumed)
         delivery = Delivery(context, consumed.creation, consumed.subscriber)
         remember(message, delivery)
-    tracer = telemetry.tracer() if destination.handling is Handling.TRACE else None
+    # Where the instrumentation is switched off, there is the context, and no span.
+    is_traced = destination.handling is Handling.TRACE and telemetry is current()
+    tracer = telemetry.tracer() if is_traced else None
     outer = ambient()
     if outer is None:
         parent = _trace_of(telemetry, delivery, is_new=tracer is not None)
@@ -83,7 +85,7 @@ def _start(telemetry: Telemetry, message: Any) -> Process | None:
     links = () if delivery.creation is None else (Link(delivery.creation),)
     started_at = time_ns()
     span = tracer and start_span(telemetry, tracer, consumed, parent, links, started_at)
-    measured = measure(telemetry, consumed, span, started_at)
+    measured = measure(telemetry, consumed, span, started_at) if is_traced else None
     context = parent if span is None else trace.set_span_in_context(span, parent)
     return begin(telemetry, measured, context, delivery, consumed)
 
