@@ -12,8 +12,11 @@ from typing import Any
 import nats
 import pytest
 import pytest_asyncio
+from nats.aio import subscription
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.client import JetStreamContext
+from nats.js.manager import JetStreamManager
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -27,6 +30,20 @@ from spans import Recorded, SequentialIds, recorded
 Connect = Callable[..., Awaitable[Client]]
 StartServer = Callable[..., str]
 Expect = Callable[[Client], Expected]
+_PATCHED: list[type] = [
+    Client,
+    Msg,
+    JetStreamContext,
+    JetStreamContext.PullSubscription,
+    JetStreamManager,
+    subscription.Subscription,
+    subscription._SubscriptionMessageIterator,
+]
+with suppress(ImportError):  # nats-py 2.2 has no nats.micro
+    from nats.micro.request import Request
+    from nats.micro.service import Endpoint
+
+    _PATCHED.extend((Request, Endpoint))
 CARRIERS = ["payload", "headers", "both", "auto"]
 # The first test with the old server also fetches it.
 BOTH_SERVERS = pytest.mark.parametrize(
@@ -134,11 +151,11 @@ class Instrumentation:
 @pytest.fixture
 def instrumentation() -> Iterator[Instrumentation]:
     """Not started; uninstrumented at the end, when every original is back in its place."""
-    originals = dict(Client.__dict__)
+    originals = [dict(owner.__dict__) for owner in _PATCHED]
     yield Instrumentation()
     if NATSInstrumentor().is_instrumented_by_opentelemetry:
         NATSInstrumentor().uninstrument()
-    assert dict(Client.__dict__) == originals
+    assert [dict(owner.__dict__) for owner in _PATCHED] == originals
 
 
 @pytest.fixture
