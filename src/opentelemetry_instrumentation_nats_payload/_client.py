@@ -133,9 +133,11 @@ def wrap_request(original: Any, telemetry: Telemetry) -> Any:
 
     @wraps(original)
     async def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not telemetry.is_active:
+            return await call(self, *args, **kwargs)
         operation = Operation(_semconv.OPERATION_REQUEST, message_of(args, kwargs))
         # JetStream's publish is a request too, and has opened an operation of its own.
-        if not telemetry.is_active or not open_operation(operation):
+        if not open_operation(operation):
             return await call(self, *args, **kwargs)
         try:
             reply = await call(self, *args, **kwargs)

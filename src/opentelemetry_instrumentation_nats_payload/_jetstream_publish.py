@@ -41,8 +41,10 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
 
     @wraps(original)
     async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not telemetry.is_active:
+            return await call(self, *args, **kwargs)
         operation = Operation(_semconv.OPERATION_PUBLISH, message_of(args, kwargs))
-        if not telemetry.is_active or not open_operation(operation):
+        if not open_operation(operation):
             return await call(self, *args, **kwargs)
         try:
             ack = await attempt(operation, self, *args, **kwargs)
