@@ -175,14 +175,28 @@ def attributes_of(consumed: Consumed, operation: str, operation_type: str) -> At
 
 def series_of(consumed: Consumed, operation: str, operation_type: str) -> Series:
     """What an operation on this message is counted and measured as."""
-    subscriber = consumed.subscriber
+    return subscribed_series(
+        operation, operation_type, consumed.template, consumed.subscriber, consumed.connection
+    )
+
+
+def subscribed_series(
+    operation: str,
+    operation_type: str,
+    template: str | None,
+    subscriber: Subscriber,
+    connection: Connection,
+) -> Series:
+    """What an operation of a subscription is counted and measured as; an inbox is no name."""
+    subject = subscriber.subject
+    is_name = subject and not subject.startswith(connection.inbox_prefixes)
     return Series(
         operation,
         operation_type,
-        consumed.template,
-        destination_of(subscriber, consumed.connection),
+        template,
+        subject if is_name else None,
         subscriber.queue or None,
-        consumed.connection.server,
+        connection.server,
     )
 
 
@@ -202,12 +216,6 @@ def latency_of(delivery: ConsumerDelivery | None) -> float | None:
         return None
     nanoseconds = time_ns() - delivery.stored_at
     return nanoseconds / 1e9 if nanoseconds >= 0 else None
-
-
-def destination_of(subscriber: Subscriber, connection: Connection) -> str | None:
-    """What was subscribed to, as the name of a series; no inbox."""
-    subject = subscriber.subject
-    return subject if subject and not subject.startswith(connection.inbox_prefixes) else None
 
 
 def consumer_attributes(delivery: ConsumerDelivery, subscriber: Subscriber) -> Attributes:

@@ -18,10 +18,10 @@ from ._consumed import (
     consumer_attributes,
     context_of,
     count_delivery,
-    destination_of,
     details_of,
     hand_over,
     series_of,
+    subscribed_series,
 )
 from ._continuation import ambient
 from ._delivery import Delivery, remember
@@ -30,7 +30,6 @@ from ._hooks import ReceiveDetails, call_hook
 from ._measured import Measured
 from ._metrics import Metrics
 from ._receive import Reception, receive_one
-from ._series import Series
 from ._subjects import Handling
 from ._telemetry import Telemetry
 
@@ -77,14 +76,12 @@ def _record(
         details = ReceiveDetails(tuple(details_of(consumed) for consumed in batch))
         call_hook(telemetry.receive_hook, span, details)
     template = _common([consumed.template for consumed in batch])
-    subscriber, server = reception.subscriber, batch[0].connection.server
-    series = Series(
+    series = subscribed_series(
         reception.operation,
         _semconv.TYPE_RECEIVE,
         template,
-        destination_of(subscriber, batch[0].connection),
-        subscriber.queue or None,
-        server,
+        reception.subscriber,
+        batch[0].connection,
     )
     Measured(span, metrics, series, reception.started_at).end()
 

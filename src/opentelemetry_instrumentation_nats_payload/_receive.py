@@ -22,11 +22,11 @@ from ._consumed import (
     consume,
     context_of,
     count_delivery,
-    destination_of,
     details_of,
     hand_over,
     parent_and_links,
     series_of,
+    subscribed_series,
 )
 from ._continuation import add, ambient, continue_in, give_back
 from ._delivery import Delivery, remember
@@ -34,7 +34,6 @@ from ._guard import guarded
 from ._hooks import ReceiveDetails, call_hook
 from ._measured import Measured
 from ._reply import with_reply
-from ._series import Series
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry
@@ -177,13 +176,8 @@ def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -
     template = destination.template or subscriber.template
     tracer = telemetry.tracer() if outer is not None else None
     span = tracer and _start_failed(tracer, reception, connection, template, outer)
-    series = Series(
-        reception.operation,
-        _semconv.TYPE_RECEIVE,
-        template,
-        destination_of(subscriber, connection),
-        subscriber.queue or None,
-        connection.server,
+    series = subscribed_series(
+        reception.operation, _semconv.TYPE_RECEIVE, template, subscriber, connection
     )
     Measured(span, telemetry.metrics(), series, reception.started_at).end(error)
 

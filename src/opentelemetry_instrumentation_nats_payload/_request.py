@@ -13,7 +13,7 @@ from ._connection import connection_of
 from ._delivery import Delivery, remember
 from ._guard import guarded
 from ._operation import Operation, close_operation
-from ._subjects import Handling, is_reserved
+from ._subjects import Handling
 from ._telemetry import Telemetry
 
 
@@ -46,7 +46,7 @@ def _is_message(telemetry: Telemetry, client: Any, subject: str) -> bool:
     """Whether the request was an application's, and not one to JetStream, whose reply may hold a
     stored message.
     """
-    if is_reserved(subject) or connection_of(client).is_api_request(subject):
+    if connection_of(client).is_api_request(subject):
         return False
     return is_instrumentation_enabled() and (
         telemetry.rules.classify(subject).handling is not Handling.IGNORE

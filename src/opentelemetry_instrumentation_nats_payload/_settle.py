@@ -18,7 +18,7 @@ from ._delivery import delivery_of
 from ._guard import guarded
 from ._measured import Measured
 from ._patching import unbound
-from ._subjects import Handling, is_reserved
+from ._subjects import Handling
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry
 
@@ -65,11 +65,7 @@ def _record(
     if destination.handling is not Handling.TRACE:
         return
     tracer, metrics = telemetry.tracer(), telemetry.metrics()
-    if (
-        (tracer is None and metrics is None)
-        or is_reserved(message.subject)
-        or not is_instrumentation_enabled()
-    ):
+    if (tracer is None and metrics is None) or not is_instrumentation_enabled():
         return
     delivery = delivery_of(message)
     subscriber = delivery.subscriber if delivery else None
