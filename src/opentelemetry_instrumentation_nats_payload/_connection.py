@@ -134,6 +134,11 @@ def connection_of(client: Any) -> Connection:
     return connection
 
 
+def needs_credentials(client: Any) -> bool:
+    """Whether the server that ``client`` spoke to last takes nobody without credentials."""
+    return bool(client._server_info.get("auth_required"))
+
+
 def subscriber_of(subscription: Any) -> Subscriber:
     """The :class:`Subscriber` of a ``Subscription`` without a callback."""
     jsi = subscription._jsi if "_jsi" in subscription.__dict__ else subscription._sub._jsi
