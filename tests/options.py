@@ -22,6 +22,7 @@ DEFAULTS: dict[str, object] = {
     "subject_templates": (),
     "consumer_parent": "message",
     "continue_received": True,
+    "follow_handoff": "off",
     "propagate_replies": False,
     "settle_spans": False,
     "metrics": True,
@@ -32,6 +33,7 @@ CHOICES = {
     "carrier": ("payload", "headers", "both", "auto"),
     "consumed_field": ("refresh", "keep", "strip"),
     "consumer_parent": ("message", "link"),
+    "follow_handoff": ("off", "message", "queue", "all"),
 }
 BOOLEANS = ("continue_received", "propagate_replies", "settle_spans", "metrics")
 NUMBERS = ("captured_body_bytes",)

@@ -100,6 +100,7 @@ def test_the_declarative_configuration_sets_every_setting(
         "subject_templates": "orders.*,orders.>",
         "consumer_parent": "link",
         "continue_received": False,
+        "follow_handoff": "all",
         "propagate_replies": True,
         "settle_spans": "TRUE",
         "metrics": "False",

@@ -4,6 +4,7 @@ The trace context travels inside the JSON payload. Start a service with
 ``opentelemetry-instrument``, or call ``NATSInstrumentor().instrument()``.
 """
 
+from ._batch import process_batch
 from ._handoff import use_message_context
 from ._hooks import (
     MessageDetails,
@@ -30,6 +31,7 @@ __all__ = [
     "ReceiveHook",
     "RedactBody",
     "__version__",
+    "process_batch",
     "process_span",
     "publish_with_trace_context",
     "use_message_context",

@@ -10,6 +10,7 @@ and a task may be cancelled, or an iterator or generator thrown away, in another
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any, cast
 from weakref import ref
 
@@ -18,24 +19,41 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN
 
+from ._delivery import Delivery, current_delivery
+
 _WORK_KEY = context_api.create_key("nats-work")
 _CONTINUED_KEY = context_api.create_key("nats-continued")
 
 
+has_met_message: ContextVar[bool] = ContextVar("nats-has-met-message", default=False)
+"""Whether this task, or one that it was made by, has had to do with a message. A look at it costs a
+third of one at the current context."""
+
+
 class Work:
-    """The work on a message, from its beginning to its end."""
+    """The work on a message, from its beginning to its end.
 
-    __slots__ = ("former", "is_over", "span")
+    Args:
+        context: what is current meanwhile.
+        delivery: the message; None for one that nothing is known of.
+    """
 
-    def __init__(self, context: Context) -> None:
+    __slots__ = ("delivery", "former", "former_delivery", "is_over", "span")
+
+    def __init__(self, context: Context, delivery: Delivery | None) -> None:
         self.former = context_api.get_current()
+        self.former_delivery = current_delivery.get()
+        self.delivery = delivery
         self.span = trace.get_current_span(context)
         self.is_over = False
 
 
-def begin_work(context: Context) -> Work:
+def begin_work(context: Context, delivery: Delivery | None = None) -> Work:
     """Make ``context`` current until the end of the work."""
-    work = Work(context)
+    work = Work(context, delivery)
+    has_met_message.set(True)
+    if delivery is not None and delivery.is_armed:
+        current_delivery.set(delivery)
     context_api.attach(context_api.set_value(_WORK_KEY, work, context))
     return work
 
@@ -43,6 +61,8 @@ def begin_work(context: Context) -> Work:
 def end_work(work: Work) -> None:
     """Give the former context back, if that of ``work`` is still current."""
     work.is_over = True
+    if current_delivery.get() is not work.former_delivery:
+        current_delivery.set(work.former_delivery)
     if context_api.get_current().get(_WORK_KEY) is work:
         context_api.attach(work.former)
 
@@ -57,6 +77,14 @@ class _Continued:
         self.span = trace.get_current_span(added)
         self.added = added
         self.former = former
+
+
+def is_about_message(context: Context) -> bool:
+    """Whether ``context`` is that of the work on a message, also one that has ended."""
+    work = cast("Work | None", context.get(_WORK_KEY))
+    if work is not None and (work.delivery is None or work.delivery.context is not None):
+        return True
+    return _CONTINUED_KEY in context
 
 
 def ambient() -> Context | None:
@@ -92,6 +120,7 @@ def continue_in(context: Context, source: object) -> None:
 def add(values: Context, source: object) -> None:
     """Add ``values`` to the context of this task, until :func:`give_back`."""
     if values:
+        has_met_message.set(True)
         former = context_api.get_current()
         continued = _Continued(source, values, former)
         context_api.attach(Context({**former, **values, _CONTINUED_KEY: continued}))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
+from weakref import ReferenceType
 
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext
@@ -11,7 +13,11 @@ from opentelemetry.trace import SpanContext
 from ._guard import guarded
 from ._subscriber import Subscriber
 
-_ATTRIBUTE = "_otel_nats_delivery"
+ATTRIBUTE = "_otel_nats_delivery"
+"""Where the delivery of a message is, in its ``__dict__``."""
+
+current_delivery: ContextVar[Delivery | None] = ContextVar("nats-delivery", default=None)
+"""The message that this task is known to work on, for a look that costs next to nothing."""
 
 
 class Delivery:
@@ -25,9 +31,22 @@ class Delivery:
         error: what went wrong in a handler, where nats-py keeps that from its caller.
         outcome: how the message was settled: ``ack``, ``nak`` or ``term``.
         settled_at: when that was, by ``time.perf_counter``, in seconds.
+        is_armed: whether the context follows the message to another task that reads it.
+        owner: the task that asked for the message, where its context is a matter of that task.
+        linked_to: the id of the span that was linked to the message last.
     """
 
-    __slots__ = ("context", "creation", "error", "outcome", "settled_at", "subscriber")
+    __slots__ = (
+        "context",
+        "creation",
+        "error",
+        "is_armed",
+        "linked_to",
+        "outcome",
+        "owner",
+        "settled_at",
+        "subscriber",
+    )
 
     def __init__(
         self,
@@ -41,6 +60,9 @@ class Delivery:
         self.error: Exception | None = None
         self.outcome: str | None = None
         self.settled_at = 0.0
+        self.is_armed = False
+        self.owner: ReferenceType[object] | None = None
+        self.linked_to = 0
 
     def settle(self, outcome: str) -> None:
         """Say that the message was settled, just now."""
@@ -62,12 +84,19 @@ def remember(message: Any, delivery: Delivery) -> None:
     stay as they are. An application's message class may have no room for it.
     """
     if hasattr(message, "__dict__"):
-        setattr(message, _ATTRIBUTE, delivery)
+        setattr(message, ATTRIBUTE, delivery)
+
+
+def follow_nothing(message: Any) -> None:
+    """Who reads ``message`` in another task is no longer concerned with the one before."""
+    delivery = Delivery(Context())
+    delivery.is_armed = True
+    remember(message, delivery)
 
 
 def delivery_of(message: Any) -> Delivery | None:
     """The :class:`Delivery` of ``message``, or None for one of which nothing is known."""
-    delivery = getattr(message, _ATTRIBUTE, None)
+    delivery = getattr(message, ATTRIBUTE, None)
     if not isinstance(delivery, Delivery) or delivery.context is None:
         return None
     return delivery

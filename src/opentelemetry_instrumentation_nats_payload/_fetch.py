@@ -24,7 +24,7 @@ from ._consumed import (
     subscribed_series,
 )
 from ._continuation import ambient
-from ._delivery import Delivery, remember
+from ._following import hand_to_task
 from ._guard import guarded
 from ._hooks import ReceiveDetails, call_hook
 from ._measured import Measured
@@ -52,7 +52,7 @@ def finish_fetch(telemetry: Telemetry, reception: Reception, messages: Sequence[
     for consumed in batch:
         hand_over(telemetry, consumed, None)
         context = context_of(telemetry, consumed)
-        remember(consumed.message, Delivery(context, consumed.creation, reception.subscriber))
+        hand_to_task(telemetry, consumed, context)
     metrics = telemetry.metrics()
     if metrics is not None:
         for consumed in batch:

@@ -42,7 +42,7 @@ def use_message_context(message: Any) -> Generator[Context]:
         return
     if not trace.get_current_span(context).get_span_context().is_valid:
         context = Context({**context_api.get_current(), **context})
-    work = begin_work(context)
+    work = begin_work(context, delivery_of(message))
     try:
         yield context
     finally:

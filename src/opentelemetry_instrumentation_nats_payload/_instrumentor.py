@@ -53,8 +53,9 @@ class NATSInstrumentor(BaseInstrumentor):
     - ``logger_provider``: where exceptions go, if they are recorded as logs.
     - every setting, by its name: ``carrier``, ``payload_field``, ``payload_field_aliases``,
       ``consumed_field``, ``excluded_subjects``, ``propagate_only_subjects``,
-      ``subject_templates``, ``consumer_parent``, ``continue_received``, ``propagate_replies``,
-      ``settle_spans``, ``metrics``, ``captured_headers``, ``captured_body_bytes``.
+      ``subject_templates``, ``consumer_parent``, ``continue_received``, ``follow_handoff``,
+      ``propagate_replies``, ``settle_spans``, ``metrics``, ``captured_headers``,
+      ``captured_body_bytes``.
       An argument wins over its environment variable.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from functools import partial
 from operator import attrgetter
@@ -18,7 +19,9 @@ from . import (
     _iteration,
     _jetstream,
     _jetstream_publish,
+    _message_data,
     _pull,
+    _queues,
     _semconv,
     _settle,
 )
@@ -34,6 +37,7 @@ def replace_methods(patches: PatchTable, telemetry: Telemetry) -> None:
     _replace_iteration(patches, telemetry)
     _replace_jetstream(patches, telemetry)
     _replace_micro(patches, telemetry)
+    _replace_handoffs(patches, telemetry)
 
 
 def _replace_client(patches: PatchTable, telemetry: Telemetry) -> None:
@@ -59,6 +63,14 @@ def _replace_messages(patches: PatchTable, telemetry: Telemetry) -> None:
     for name, operation in operations.items():
         settle = partial(_settle.wrap_settle, telemetry=telemetry, operation=operation)
         patches.replace(Msg, name, settle)
+
+
+def _replace_handoffs(patches: PatchTable, telemetry: Telemetry) -> None:
+    if telemetry.follows_messages:
+        patches.define(Msg, "data", _message_data.make_property(b""))
+    if telemetry.follows_queues:
+        put_nowait = partial(_queues.wrap_put_nowait, telemetry=telemetry, message_type=Msg)
+        patches.replace(asyncio.Queue, "put_nowait", put_nowait)
 
 
 def _itself(message: Msg) -> Msg:

@@ -43,6 +43,18 @@ class PatchTable:
         setattr(owner, name, wrapper)
         self._patches.append(_Patch(owner, name, original, wrapper))
 
+    def define(self, owner: type, name: str, value: Any) -> None:
+        """Put ``value`` in the place of ``owner.name``, which is the default of a field.
+
+        An attribute that is missing, or a descriptor, is left out, said at DEBUG.
+        """
+        original = owner.__dict__.get(name)
+        if original is None or hasattr(original, "__get__"):
+            logger.debug("%s.%s is no default of a field", owner.__qualname__, name)
+            return
+        setattr(owner, name, value)
+        self._patches.append(_Patch(owner, name, original, value))
+
     def restore(self) -> None:
         """Put the originals back, save where somebody else has wrapped our wrapper since."""
         while self._patches:

@@ -25,12 +25,12 @@ from ._consumed import (
     series_of,
 )
 from ._continuation import Work, begin_work, end_work
-from ._delivery import Delivery, remember
+from ._delivery import Delivery, follow_nothing, remember
 from ._guard import guarded
 from ._hooks import call_hook
 from ._measured import Measured
 from ._reply import with_handling, with_reply
-from ._subjects import Handling
+from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry
 
@@ -54,6 +54,8 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     """
     consumed = consume(telemetry, subscriber, message)
     if consumed is None:
+        if telemetry.follows_messages and not is_reserved(message.subject):
+            follow_nothing(message)
         return _pass_over(message) if message.reply else None
     context = context_of(telemetry, consumed)
     is_traced = consumed.destination.handling is Handling.TRACE
@@ -65,8 +67,11 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
         context = trace.set_span_in_context(span, context)
     hand_over(telemetry, consumed, context if span is not None else None)
     if measured is None and not context and not context_api.get_current():
+        if telemetry.follows_messages:
+            follow_nothing(message)
         return None
     delivery = Delivery(context, consumed.creation, subscriber)
+    delivery.is_armed = telemetry.follows_messages
     remember(message, delivery)
     return begin(telemetry, measured, context, delivery, consumed)
 
@@ -75,7 +80,8 @@ def _pass_over(message: Any) -> Process:
     """No span for the message, and none for what answers it."""
     context = with_handling(context_api.get_current(), Handling.IGNORE)
     context = with_reply(context, message.reply)
-    return Process(None, begin_work(context), Delivery(), 0.0)
+    delivery = Delivery()
+    return Process(None, begin_work(context, delivery), delivery, 0.0)
 
 
 def begin(
@@ -93,7 +99,7 @@ def begin(
             call_hook(telemetry.process_hook, span, details_of(consumed))
         if is_ack_subject(consumed.message.reply):
             started_at = perf_counter()
-    return Process(measured, begin_work(context), delivery, started_at)
+    return Process(measured, begin_work(context, delivery), delivery, started_at)
 
 
 def finish_process(process: Process, error: BaseException | None = None) -> None:

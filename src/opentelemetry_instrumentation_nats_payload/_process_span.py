@@ -17,7 +17,7 @@ from ._carrier import receive
 from ._connection import Connection, connection_of
 from ._consumed import Consumed, context_of
 from ._continuation import ambient
-from ._delivery import Delivery, delivery_of, remember
+from ._delivery import Delivery, current_delivery, delivery_of, remember
 from ._guard import guarded
 from ._process import Process, begin, finish_process, measure, start_span
 from ._reply import with_reply
@@ -48,6 +48,7 @@ def process_span(message: Any) -> Generator[Span]:
         The span; one that does not record where the message is excluded from tracing, where there
         is no SDK, or no instrumentation.
     """
+    former = current_delivery.get()
     process = _start(current_or_default(), message)
     if process is None:
         yield trace.INVALID_SPAN
@@ -57,7 +58,10 @@ def process_span(message: Any) -> Generator[Span]:
     except BaseException as error:
         finish_process(process, error)
         raise
-    finish_process(process)
+    else:
+        finish_process(process)
+    finally:
+        current_delivery.set(former)
 
 
 @guarded(None)
@@ -68,8 +72,11 @@ def _start(telemetry: Telemetry, message: Any) -> Process | None:
     destination = telemetry.rules.classify(message.subject)
     if destination.handling is Handling.IGNORE or not is_instrumentation_enabled():
         return None
-    consumed = _consumed(telemetry, destination, message)
     delivery = delivery_of(message)
+    outer = ambient()
+    if delivery is not None:
+        current_delivery.set(delivery)  # what we read of it ourselves is no work on it
+    consumed = _consumed(telemetry, destination, message)
     if delivery is None:
         context = context_of(telemetry, consumed)
         delivery = Delivery(context, consumed.creation, consumed.subscriber)
@@ -77,7 +84,6 @@ def _start(telemetry: Telemetry, message: Any) -> Process | None:
     # Where the instrumentation is switched off, there is the context, and no span.
     is_traced = destination.handling is Handling.TRACE and telemetry is current()
     tracer = telemetry.tracer() if is_traced else None
-    outer = ambient()
     if outer is None:
         parent = _trace_of(telemetry, delivery, is_new=tracer is not None)
     else:

@@ -29,7 +29,7 @@ from ._consumed import (
     subscribed_series,
 )
 from ._continuation import add, ambient, continue_in, give_back
-from ._delivery import Delivery, remember
+from ._following import hand_to_task
 from ._guard import guarded
 from ._hooks import ReceiveDetails, call_hook
 from ._measured import Measured
@@ -98,7 +98,7 @@ def receive_one(
     if span is not None and outer is None:
         context = trace.set_span_in_context(span, context)
     hand_over(telemetry, consumed, context if span is not None and outer is None else None)
-    remember(consumed.message, Delivery(context, consumed.creation, reception.subscriber))
+    hand_to_task(telemetry, consumed, context)
     if span is not None and telemetry.receive_hook is not None and span.is_recording():
         call_hook(telemetry.receive_hook, span, ReceiveDetails((details_of(consumed),)))
     if reception.source is not None:

@@ -15,6 +15,7 @@ from ._subjects import is_pattern
 Carrier = Literal["payload", "headers", "both", "auto"]
 ConsumedField = Literal["refresh", "keep", "strip"]
 ConsumerParent = Literal["message", "link"]
+FollowHandoff = Literal["off", "message", "queue", "all"]
 
 _PATTERN = "NATS subjects, with * for a token and a last > for the rest, separated by commas"
 _FIELD_NAME = "ASCII letters, digits, _ - and ."
@@ -150,6 +151,14 @@ class Settings:
         "The code after ``next_msg``, after a ``fetch`` that brought one message, and in the "
         "body of ``async for`` runs in the context of the message, where no span is current: "
         "``true``, ``false``.",
+    )
+    follow_handoff: FollowHandoff = _setting(
+        "off",
+        variables.OTEL_PYTHON_NATS_FOLLOW_HANDOFF,
+        _one_of("off", "message", "queue", "all"),
+        "Whether the context follows what a callback hands to another task: ``message``, to the "
+        "task that reads the ``data`` of the message; ``queue``, through an ``asyncio.Queue`` "
+        "with any item; ``all``, both; ``off``.",
     )
     propagate_replies: bool = _setting(
         False,

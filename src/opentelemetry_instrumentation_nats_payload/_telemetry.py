@@ -69,6 +69,8 @@ class Telemetry:
             settings.propagate_only_subjects,
             settings.subject_templates,
         )
+        self.follows_messages = settings.follow_handoff in ("message", "all")
+        self.follows_queues = settings.follow_handoff in ("queue", "all")
         self.field = PayloadField(settings.payload_field)
         self.aliases = [PayloadField(name) for name in settings.payload_field_aliases]
         self.replies = Replies()
