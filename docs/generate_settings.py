@@ -1,4 +1,4 @@
-"""Writes the table of settings in README.rst: ``python docs/generate_settings.py``.
+"""Writes the table of settings, generated/settings.rst: ``python docs/generate_settings.py``.
 
 Names, variables, defaults and descriptions stand once, in the settings dataclass of the package.
 """
@@ -12,9 +12,8 @@ from typing import Any
 
 from opentelemetry_instrumentation_nats_payload._settings import Settings
 
-README = Path(__file__).parents[1] / "README.rst"
+TABLE = Path(__file__).with_name("generated") / "settings.rst"
 _START = ".. list-table::\n   :header-rows: 1\n   :widths: 40 20 40\n"
-_END = "\nIn the configuration file,"
 _WIDTH = 100
 
 
@@ -48,16 +47,10 @@ def _rendered(row: tuple[str, str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def documented(readme: str) -> str:
-    """The table as it stands in the text of README.rst."""
-    start = readme.index(_START)
-    return readme[start : readme.index(_END, start)]
-
-
 def main() -> None:
-    """Replace the table."""
-    readme = README.read_text()
-    README.write_text(readme.replace(documented(readme), table()))
+    """Write the table."""
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(table())
 
 
 if __name__ == "__main__":

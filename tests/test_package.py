@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sysconfig
 from dataclasses import fields
 from importlib.metadata import distribution, entry_points, version
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -19,6 +22,8 @@ from opentelemetry_instrumentation_nats_payload._settings import Settings
 from opentelemetry_instrumentation_nats_payload.package import _instruments
 
 _NAME = "opentelemetry-instrumentation-nats-payload"
+_INSTALLED = Path(package.__file__).parent
+_SOURCE = Path(__file__).parents[1] / "src" / "opentelemetry_instrumentation_nats_payload"
 
 
 def _requirements() -> list[Requirement]:
@@ -71,3 +76,21 @@ def test_the_licence_is_declared_and_shipped() -> None:
     metadata = distribution(_NAME).metadata
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["License-File"] == "LICENSE"
+
+
+@pytest.mark.skipif("TOX_ENV_NAME" not in os.environ, reason="only tox installs the wheel")
+def test_under_tox_the_wheel_is_tested() -> None:
+    """No test imports src/ by accident, from the current directory or an editable install."""
+    assert _INSTALLED.parent == Path(sysconfig.get_path("purelib"))
+
+
+def test_every_module_is_installed() -> None:
+    """What is in src/ is what is imported, the marker for type checkers included."""
+    assert "py.typed" in _files_of(_SOURCE)
+    assert _files_of(_INSTALLED) == _files_of(_SOURCE)
+
+
+def _files_of(directory: Path) -> set[str]:
+    """The files below ``directory``, without what Python compiled."""
+    paths = (path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
+    return {str(path) for path in paths if "__pycache__" not in path.parts}

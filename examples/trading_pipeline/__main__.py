@@ -20,8 +20,10 @@ from .interruption import InterruptionError, until_interrupted
 from .pipeline import Options, run_pipeline
 from .receiver import running_receiver
 from .report import print_summary, print_trace
+from .spans import Trace
 from .summary import Summary, summarise, typical
 from .traces import by_trace
+from .waterfall import render_page
 
 
 def main() -> int:
@@ -34,7 +36,7 @@ def main() -> int:
         verbose=arguments.verbose,
     )
     try:
-        summary = _run(options, Console())
+        summary = _run(options, Console(), arguments.html)
         if arguments.json:
             document = {**asdict(summary), "as_expected": summary.as_expected}
             arguments.json.write_text(json.dumps(document, indent=2) + "\n")
@@ -45,7 +47,7 @@ def main() -> int:
     return 0 if summary.as_expected else 1
 
 
-def _run(options: Options, console: Console) -> Summary:
+def _run(options: Options, console: Console, page: Path | None) -> Summary:
     if options.with_plugin:
         require_plugin()
     with (
@@ -59,7 +61,18 @@ def _run(options: Options, console: Console) -> Summary:
     if example:
         print_trace(console, example)
     print_summary(console, summary)
+    _show_page(console, page, example, summary)
     return summary
+
+
+def _show_page(console: Console, page: Path | None, trace: Trace | None, summary: Summary) -> None:
+    """Write the page when it was asked for, or else tell how to ask for it."""
+    if page and not trace:
+        raise DemoError(f"{page} was not written: there is no trace to show")
+    if page and trace:
+        page.write_text(render_page(trace, summary, SERVICES), "utf-8")
+    text = f"the trace as a page: {page}" if page else "the trace as a page: --html FILE"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _warn(console: Console, text: str) -> None:
@@ -82,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
         "--without-plugin", action="store_true", help="show the traces without the plugin"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the summary to FILE")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with the trace that is printed"
+    )
     parser.add_argument("--verbose", action="store_true", help="show what the services print")
     return parser
 

@@ -14,11 +14,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from .forwarding import Forwarder
-from .traces import Span
+from .otlp import spans_of
+from .spans import Span
 
 PATH = "/v1/traces"
 NO_SPANS = ExportTraceServiceResponse().SerializeToString()
@@ -45,13 +44,7 @@ class Receiver(ThreadingHTTPServer):
 
     def spans(self) -> list[Span]:
         """All spans received until now."""
-        return [
-            _span(_service_name(resource_spans.resource), span)
-            for request in list(self._requests)
-            for resource_spans in request.resource_spans
-            for scope_spans in resource_spans.scope_spans
-            for span in scope_spans.spans
-        ]
+        return [span for request in list(self._requests) for span in spans_of(request)]
 
 
 @contextmanager
@@ -98,23 +91,3 @@ def _decode(body: bytes, encoding: str) -> ExportTraceServiceRequest:
         return ExportTraceServiceRequest.FromString(plain)
     except (DecodeError, OSError, EOFError, zlib.error) as error:
         raise ValueError("not a request for traces") from error
-
-
-def _service_name(resource: Resource) -> str:
-    for attribute in resource.attributes:
-        if attribute.key == "service.name":
-            return attribute.value.string_value
-    return "unknown_service"
-
-
-def _span(service: str, span: SpanMessage) -> Span:
-    return Span(
-        trace_id=span.trace_id.hex(),
-        span_id=span.span_id.hex(),
-        parent_id=span.parent_span_id.hex(),
-        service=service,
-        name=span.name,
-        kind=SpanMessage.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_"),
-        start=span.start_time_unix_nano,
-        end=span.end_time_unix_nano,
-    )

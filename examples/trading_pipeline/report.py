@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from .spans import Span, Trace
 from .summary import Summary
-from .traces import Span, Trace, walk
+from .traces import walk
 
 COLOURS = {
     "socket_client": "cyan",

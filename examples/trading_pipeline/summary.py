@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .rows import expected_rows
-from .traces import Trace, faults, latency, operations, percentile, slowest_hop
+from .spans import Trace
+from .traces import faults, latency, operations, percentile, slowest_hop
 
 EXECUTING_SERVICE = "tradeengine"
 

@@ -5,28 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
-Trace = list["Span"]
-
-
-@dataclass(frozen=True)
-class Span:
-    """One span; ids are in hexadecimal, times are nanoseconds since 1970, no parent is ""."""
-
-    trace_id: str
-    span_id: str
-    parent_id: str
-    service: str
-    name: str
-    kind: str
-    start: int
-    end: int
-
-    @property
-    def milliseconds(self) -> float:
-        """The span's duration."""
-        return (self.end - self.start) / 1e6
+from .spans import Span, Trace
 
 
 def by_trace(spans: Iterable[Span]) -> list[Trace]:

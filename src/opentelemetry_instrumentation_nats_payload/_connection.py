@@ -1,8 +1,9 @@
 """What is known of a ``nats.aio.client.Client``: its server, limits, inboxes, JetStream prefixes.
 
-This, the table of patches in ``_methods`` and the wrapper modules (``_client``, ``_subscription``,
-``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``, ``_micro``) are the
-only ones that know nats-py's insides. Its private names, all of them here:
+This, the table of patches in ``_methods``, the wrapper modules (``_client``, ``_subscription``,
+``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``, ``_micro``) and
+``_process_span``, for ``Msg._client``, are the only ones that know nats-py's insides. Its private
+names, all of them here:
 
 ========================================  ===================================================
 ``Client._server_info``                   the server's INFO, a new dict at each connect

@@ -1,0 +1,48 @@
+"""Carriers by example: what the reader takes for one, and what not."""
+
+from __future__ import annotations
+
+from codec import TRACEPARENT
+from oracle import FIELD
+
+ORDER = b'{"side":"buy","quantity":1}'
+_TP = f'"traceparent":"{TRACEPARENT}"'
+
+
+def _entries(count: int) -> str:
+    return ",".join([_TP, *(f'"k{number}":""' for number in range(count - 1))])
+
+
+GOOD = {
+    "a traceparent": f"{{{_TP}}}",
+    "white space": f'{{ {_TP} ,\n "tracestate" : "a=b" }}',
+    "of other propagators": '{"b3":"0","uber-trace-id":""}',
+    "empty": "{}",
+    "null": "null",
+    "no name, no text": '{"":""}',
+    "beyond ASCII": '{"é":"€"}',
+    "16 entries": f"{{{_entries(16)}}}",
+}
+BAD = {
+    "17 entries": f"{{{_entries(17)}}}",
+    "a number in it": f'{{{_TP},"n":1}}',
+    "null in it": f'{{{_TP},"n":null}}',
+    "false in it": f'{{{_TP},"n":false}}',
+    "a list in it": f'{{"traceparent":["{TRACEPARENT}"]}}',
+    "an object in it": f'{{"a":{{{_TP}}}}}',
+    "a text": f'"{TRACEPARENT}"',
+    "a list": f'["{TRACEPARENT}"]',
+    "a number": "0",
+    "false": "false",
+}
+# Said on the page: a schema sees no bytes, no spelling, and of duplicates only the last.
+BEYOND_THE_SCHEMA = {
+    "8193 bytes": f'{{"a":"{"x" * 8185}"}}',
+    "a number that a duplicate hides": '{"a":1,"a":"x"}',
+    "a lone surrogate": r'{"a":"\ud800"}',
+}
+
+
+def message_with(document: str) -> bytes:
+    """An order with ``document`` in the field."""
+    return f'{{"side":"buy","quantity":1,"{FIELD}":{document}}}'.encode()
