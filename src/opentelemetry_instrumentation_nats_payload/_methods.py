@@ -68,7 +68,7 @@ def _replace_messages(patches: PatchTable, telemetry: Telemetry) -> None:
 def _replace_handoffs(patches: PatchTable, telemetry: Telemetry) -> None:
     if telemetry.follows_messages:
         patches.define(Msg, "data", _message_data.make_property(b""))
-    if telemetry.follows_queues:
+    if telemetry.settings.follow_handoff in ("queue", "all"):
         put_nowait = partial(_queues.wrap_put_nowait, telemetry=telemetry, message_type=Msg)
         patches.replace(asyncio.Queue, "put_nowait", put_nowait)
 

@@ -70,7 +70,6 @@ class Telemetry:
             settings.subject_templates,
         )
         self.follows_messages = settings.follow_handoff in ("message", "all")
-        self.follows_queues = settings.follow_handoff in ("queue", "all")
         self.field = PayloadField(settings.payload_field)
         self.aliases = [PayloadField(name) for name in settings.payload_field_aliases]
         self.replies = Replies()
