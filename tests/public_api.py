@@ -111,4 +111,6 @@ async def work(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
             await message.ack()
         with use_message_context(message) as context:
             assert isinstance(context, Context)
+    with process_batch(messages) as span:
+        span.add_event("stored together")
     return messages
