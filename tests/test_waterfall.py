@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from examples.trading_pipeline.rows import Stored
 from examples.trading_pipeline.spans import Event, Link, Span, Status, Trace, Value
 from examples.trading_pipeline.summary import summarise
 from examples.trading_pipeline.waterfall import render_page
@@ -31,7 +32,7 @@ def _span(number: int, parent: int, start: float, end: float, **more: object) ->
 
 
 def _page(trace: Trace, with_plugin: bool = True) -> Element:
-    stored = {"market": 1, "signals": 2, "execution": 6}
+    stored = Stored({"market": 1, "signals": 2, "execution": 6, "audit": 9}, clean=9)
     summary = summarise([trace], stored, 1, _SERVICES, with_plugin)
     return read(render_page(trace, summary, _SERVICES))
 

@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from examples.trading_pipeline.rows import Stored
 from examples.trading_pipeline.spans import Event, Link, Span, Status, Trace
 from examples.trading_pipeline.summary import Summary, summarise
 from examples.trading_pipeline.waterfall import lane, page, render_page
@@ -18,7 +19,7 @@ from waterfall_page import Element, facts, label, read, rows
 
 _HOSTILE = "</script><script>alert(1)</script><!-- ' \" & $name ${x} &lt; \u202e"
 _SERVICES = ("feed", "engine")
-_ALL_STORED = {"market": 1, "signals": 2, "execution": 6}
+_ALL_STORED = Stored({"market": 1, "signals": 2, "execution": 6, "audit": 9}, clean=9)
 
 
 def _trace(text: str) -> Trace:

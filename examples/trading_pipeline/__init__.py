@@ -1,1 +1,1 @@
-"""A demonstration: five NATS services whose traces hold together because of the plugin."""
+"""A demonstration: six NATS services whose traces hold together because of the plugin."""

@@ -54,9 +54,9 @@ def _run(options: Options, console: Console, page: Path | None) -> Summary:
         running_forwarder(os.environ, lambda text: _warn(console, text)) as forwarder,
         running_receiver(forwarder) as receiver,
     ):
-        rows = asyncio.run(until_interrupted(run_pipeline(options, receiver.endpoint, console)))
+        stored = asyncio.run(until_interrupted(run_pipeline(options, receiver.endpoint, console)))
     traces = by_trace(receiver.spans())
-    summary = summarise(traces, rows, options.messages, SERVICES, options.with_plugin)
+    summary = summarise(traces, stored, options.messages, SERVICES, options.with_plugin)
     example = typical(traces, SERVICES)
     if example:
         print_trace(console, example)
@@ -87,7 +87,7 @@ def _fail(text: str, code: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m examples.trading_pipeline",
-        description="Sends market messages through five services and checks their traces.",
+        description="Sends market messages through six services and checks their traces.",
     )
     parser.add_argument("--messages", type=_positive, default=200, help="default: 200")
     parser.add_argument("--rate", type=_positive, default=50, help="per second; default: 50")

@@ -22,6 +22,11 @@ SERVICE_SETTINGS: Mapping[str, Mapping[str, str]] = {
     # Its schema refuses unknown fields, so the context must not reach it.
     "tradeengine": {"OTEL_PYTHON_NATS_CONSUMED_FIELD": "strip"},
     "data_manager": {},
+    # It keeps payloads as they were sent, and its workers are behind a queue.
+    "audit_store": {
+        "OTEL_PYTHON_NATS_CONSUMED_FIELD": "strip",
+        "OTEL_PYTHON_NATS_FOLLOW_HANDOFF": "all",
+    },
 }
 SERVICES = tuple(SERVICE_SETTINGS)
 

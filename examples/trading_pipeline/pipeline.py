@@ -16,10 +16,10 @@ from .environment import SERVICES, process_environment, service_command, telemet
 from .feed import Feed, running_feed
 from .processes import Children, running_children
 from .progress import Progress, shown_progress
-from .rows import expected_rows, stored_rows
+from .rows import Databases, Stored, clean_rows, expected_rows, stored_rows
+from .tap import running_tap
 
 READY_TEXT = "service ready"
-DATABASE = "trading.sqlite"
 POLL_INTERVAL = 0.1
 STALL_TIMEOUT = 30.0
 STOP_TIMEOUT = 60.0
@@ -35,37 +35,42 @@ class Options:
     verbose: bool
 
 
-async def run_pipeline(options: Options, endpoint: str, console: Console) -> dict[str, int]:
-    """Send all messages through the pipeline; return the rows stored, once all has stopped."""
+async def run_pipeline(options: Options, endpoint: str, console: Console) -> Stored:
+    """Send all messages through the pipeline; return what is stored, once all has stopped."""
     echo: Echo | None = _plain(console) if options.verbose else None
     with TemporaryDirectory(prefix="trading-pipeline-", ignore_cleanup_errors=True) as name:
-        directory = Path(name)
+        databases = Databases(Path(name, "trading.sqlite"), Path(name, "audit.sqlite"))
         async with running_feed() as (feed, feed_url), running_children(echo) as children:
             console.print("starting nats-server and the services")
-            services = await _start(children, directory, feed_url, endpoint, options)
-            with shown_progress(
-                console, options.messages, sum(expected_rows(options.messages).values())
-            ) as progress:
-                await children.guard(_play(feed, directory / DATABASE, options, progress))
-            console.print("stopping the services, which send their last spans")
-            await children.stop(services, STOP_TIMEOUT)
-        return stored_rows(directory / DATABASE)
+            environment = process_environment(os.environ)
+            _, nats_url = await start_broker(children, Path(name), environment)
+            environment |= _addresses(nats_url, feed_url, databases)
+            async with running_tap(nats_url) as tap:
+                services = await _start(children, environment, endpoint, options)
+                rows = sum(expected_rows(options.messages).values())
+                with shown_progress(console, options.messages, rows) as progress:
+                    await children.guard(_play(feed, databases, options, progress))
+                console.print("stopping the services, which send their last spans")
+                await children.stop(services, STOP_TIMEOUT)
+        return Stored(stored_rows(databases), clean_rows(databases, tap.published))
 
 
 def _plain(console: Console) -> Echo:
     return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-async def _start(
-    children: Children, directory: Path, feed_url: str, endpoint: str, options: Options
-) -> list[Child]:
-    environment = process_environment(os.environ)
-    _, nats_url = await start_broker(children, directory, environment)
-    environment |= {
+def _addresses(nats_url: str, feed_url: str, databases: Databases) -> dict[str, str]:
+    return {
         "NATS_URL": nats_url,
         "FEED_URL": feed_url,
-        "DATABASE_PATH": str(directory / DATABASE),
+        "DATABASE_PATH": str(databases.documents),
+        "AUDIT_PATH": str(databases.audit),
     }
+
+
+async def _start(
+    children: Children, environment: dict[str, str], endpoint: str, options: Options
+) -> list[Child]:
     services = [
         await children.start(
             service,
@@ -79,21 +84,23 @@ async def _start(
     return services
 
 
-async def _play(feed: Feed, database: Path, options: Options, progress: Progress) -> None:
+async def _play(feed: Feed, databases: Databases, options: Options, progress: Progress) -> None:
     """Play the feed until all is stored, or until nothing has been stored for too long."""
     player = asyncio.create_task(feed.play(options.messages, options.rate))
     try:
-        await _watch(feed, database, expected_rows(options.messages), progress)
+        await _watch(feed, databases, expected_rows(options.messages), progress)
     finally:
         player.cancel()
         await asyncio.wait({player})
 
 
-async def _watch(feed: Feed, database: Path, expected: dict[str, int], progress: Progress) -> None:
+async def _watch(
+    feed: Feed, databases: Databases, expected: dict[str, int], progress: Progress
+) -> None:
     clock = asyncio.get_running_loop().time
     seen, changed = (0, 0), clock()
     while clock() - changed < STALL_TIMEOUT:
-        rows = stored_rows(database)
+        rows = stored_rows(databases)
         now = feed.sent, sum(rows.values())
         progress.update(*now)
         if rows == expected:

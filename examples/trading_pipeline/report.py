@@ -18,6 +18,7 @@ COLOURS = {
     "ta_bot": "yellow",
     "tradeengine": "magenta",
     "data_manager": "blue",
+    "audit_store": "orange3",
 }
 
 TREE_WIDTH = 160
@@ -64,6 +65,11 @@ def _lines(summary: Summary) -> Iterator[str]:
     expected = summary.rows_expected
     stored = (f"{hop} {count} of {expected[hop]}" for hop, count in summary.rows.items())
     yield f"rows stored: {', '.join(stored)}"
+    audit = summary.audit
+    yield (
+        f"audit_store: payloads as published {audit.clean} of {audit.rows}, "
+        f"events in the trace of their message {audit.in_trace} of {audit.rows}"
+    )
     if not summary.all_stored:
         yield "rows are missing or too many; --verbose shows what the services say"
 

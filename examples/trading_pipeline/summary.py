@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .rows import expected_rows
+from .rows import Stored, expected_rows
 from .spans import Trace
-from .traces import faults, latency, operations, percentile, slowest_hop
+from .traces import audit_events, faults, latency, operations, percentile, slowest_hop
 
 EXECUTING_SERVICE = "tradeengine"
 
@@ -19,6 +19,19 @@ class SlowestHop:
 
     name: str
     p95_ms: float
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the service without tracing code has stored.
+
+    `clean` rows have the payload to the byte as it was published. `in_trace` counts the events,
+    one a row, that are in the trace of the message of the row, below its process span.
+    """
+
+    rows: int
+    clean: int
+    in_trace: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,7 @@ class Summary:
     slowest_hop: SlowestHop | None
     rows: dict[str, int]
     rows_expected: dict[str, int]
+    audit: Audit
 
     @property
     def all_stored(self) -> bool:
@@ -48,15 +62,18 @@ class Summary:
 
     @property
     def as_expected(self) -> bool:
-        """With the plugin every trace is complete, without it none is."""
+        """With the plugin every trace is complete, without it none is; all is stored as sent."""
+        audit = self.audit
+        if not self.all_stored or audit.clean != audit.rows:
+            return False
         if not self.with_plugin:
-            return self.all_stored and self.complete == 0
-        return self.all_stored and self.complete == self.traces == self.messages
+            return self.complete == audit.in_trace == 0
+        return self.complete == self.traces == self.messages and audit.in_trace == audit.rows
 
 
 def summarise(
     traces: Sequence[Trace],
-    rows: dict[str, int],
+    stored: Stored,
     messages: int,
     services: Collection[str],
     with_plugin: bool,
@@ -77,8 +94,9 @@ def summarise(
         latency_p50_ms=percentile(times, 0.5) if times else None,
         latency_p95_ms=percentile(times, 0.95) if times else None,
         slowest_hop=SlowestHop(*hop) if hop else None,
-        rows=rows,
+        rows=stored.rows,
         rows_expected=expected_rows(messages),
+        audit=Audit(stored.rows["audit"], stored.clean, sum(map(audit_events, traces))),
     )
 
 

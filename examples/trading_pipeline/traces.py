@@ -8,6 +8,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from .spans import Span, Trace
 
+AUDITING_SERVICE = "audit_store"
+# The subject of an event is this and the subject of the message.
+AUDIT_PREFIX = "audit."
+
 
 def by_trace(spans: Iterable[Span]) -> list[Trace]:
     """The spans of each trace; the traces and their spans in the order of their start."""
@@ -30,7 +34,40 @@ def faults(trace: Trace, services: Collection[str]) -> list[str]:
         found.append(f"{orphans} spans whose parent is not in the trace")
     if absent:
         found.append("no span of " + ", ".join(absent))
+    if unclear := _without_one_event(trace):
+        found.append(f"{unclear} messages of {AUDITING_SERVICE} without one event each")
     return found
+
+
+def audit_events(trace: Trace) -> int:
+    """How many events of the audit store are below the processing of the message they tell of."""
+    return sum(_events_below(trace).values())
+
+
+def _events_below(trace: Trace) -> Counter[str]:
+    """By the ids of the process spans."""
+    processed = {span.span_id: span for span in trace if _is_audit(span, "CONSUMER")}
+    return Counter(
+        span.parent_id
+        for span in trace
+        if _is_audit(span, "PRODUCER")
+        and span.parent_id in processed
+        and _destination(span) == AUDIT_PREFIX + _destination(processed[span.parent_id])
+    )
+
+
+def _without_one_event(trace: Trace) -> int:
+    """How many messages came to the audit store and led to no event, or to several."""
+    events = _events_below(trace)
+    return sum(_is_audit(span, "CONSUMER") and events[span.span_id] != 1 for span in trace)
+
+
+def _is_audit(span: Span, kind: str) -> bool:
+    return span.service == AUDITING_SERVICE and span.kind == kind
+
+
+def _destination(span: Span) -> str:
+    return str(span.attributes.get("messaging.destination.name"))
 
 
 def operations(traces: Iterable[Trace]) -> Counter[str]:

@@ -1,1 +1,1 @@
-"""The five services of the pipeline, each one process."""
+"""The six services of the pipeline, each one process."""

@@ -56,9 +56,11 @@ def _this_trace(trace: Trace) -> Figure:
 
 def _rows(summary: Summary) -> Figure:
     stored, expected = sum(summary.rows.values()), sum(summary.rows_expected.values())
+    audit = summary.audit
+    is_good = summary.all_stored and audit.clean == audit.rows
     return Figure(
         "Rows stored",
         f"{stored:,} of {expected:,}",
-        "what the messages led to, in the database",
-        "plain" if summary.all_stored else "bad",
+        f"{audit.clean:,} of audit_store's {audit.rows:,} to the byte as published",
+        "plain" if is_good else "bad",
     )
