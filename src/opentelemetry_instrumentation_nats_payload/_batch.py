@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from time import time_ns
 from typing import Any, NamedTuple
 
+from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -14,10 +15,11 @@ from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanContext, SpanKind,
 
 from . import _semconv
 from ._carrier import receive
-from ._connection import connection_of
+from ._connection import Connection, connection_of
 from ._consumed import Attributes, subscribed_series
 from ._continuation import Work, ambient, begin_work, end_work
 from ._delivery import Delivery, delivery_of
+from ._following import without_messages
 from ._guard import guarded
 from ._measured import Measured
 from ._message import message_id_of
@@ -73,8 +75,8 @@ def _start(telemetry: Telemetry | None, messages: Sequence[Any]) -> _Batch | Non
     if not traced:
         return None
     started_at = time_ns()
-    span = _start_span(telemetry, tracer, traced, started_at)
-    outer = ambient() or Context()
+    outer = _surroundings()
+    span = _start_span(telemetry, tracer, traced, outer, started_at)
     # What is read of them in the block is no work on another one, and links nothing once more.
     work = begin_work(trace.set_span_in_context(span, outer), _as_one(telemetry))
     measured = _measured(telemetry, traced, span, started_at)
@@ -96,18 +98,32 @@ def _finish(batch: _Batch, error: BaseException | None) -> None:
     batch.measured.end(error, record=error is not None)
 
 
+def _surroundings() -> Context:
+    """The span of the application's, or else none, and the values that it has set: nothing of the
+    message that was read last.
+    """
+    outer = ambient()
+    if outer is not None:
+        return outer
+    return trace.set_span_in_context(INVALID_SPAN, without_messages(context_api.get_current()))
+
+
 def _start_span(
-    telemetry: Telemetry, tracer: Tracer, messages: Sequence[Any], started_at: int
+    telemetry: Telemetry,
+    tracer: Tracer,
+    messages: Sequence[Any],
+    outer: Context,
+    started_at: int,
 ) -> Span:
-    name = _semconv.span_name(_semconv.OPERATION_PROCESS, _template(telemetry, messages))
+    template = _template(telemetry, messages)
+    name = _semconv.span_name(_semconv.OPERATION_PROCESS, template)
     attributes: Attributes = {
-        **connection_of(_subscriber(messages[0]).client).attributes,
+        **_connection(messages[0]).attributes,
         _semconv.MESSAGING_OPERATION_NAME: _semconv.OPERATION_PROCESS,
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_PROCESS,
         _semconv.MESSAGING_BATCH_MESSAGE_COUNT: len(messages),
     }
     subject = _common([message.subject for message in messages])
-    template = _template(telemetry, messages)
     queue = _common([_subscriber(message).queue for message in messages])
     named = {
         _semconv.MESSAGING_DESTINATION_NAME: subject,
@@ -116,7 +132,6 @@ def _start_span(
     }
     attributes.update({name: value for name, value in named.items() if value is not None})
     links = [link for message in messages if (link := _link(telemetry, message))]
-    outer = ambient() or Context()
     span = tracer.start_span(name, outer, SpanKind.CONSUMER, attributes, links, started_at)
     for message in messages:
         delivery = delivery_of(message)
@@ -160,6 +175,12 @@ def _subscriber(message: Any) -> Subscriber:
     return subscriber or Subscriber(message._client, "", "")
 
 
+def _connection(message: Any) -> Connection:
+    """Of a message that was pickled, the client is unknown."""
+    client = _subscriber(message).client
+    return connection_of(client) if client else Connection()
+
+
 def _measured(
     telemetry: Telemetry, messages: Sequence[Any], span: Span, started_at: int
 ) -> Measured:
@@ -172,7 +193,7 @@ def _measured(
         _semconv.TYPE_PROCESS,
         None,
         subscriber,
-        connection_of(subscriber.client),
+        _connection(messages[0]),
     )
     return Measured(span, metrics, series, started_at)
 

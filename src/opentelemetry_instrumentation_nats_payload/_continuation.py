@@ -21,13 +21,13 @@ from opentelemetry.trace import INVALID_SPAN
 
 from ._delivery import Delivery, current_delivery
 
-_WORK_KEY = context_api.create_key("nats-work")
-_CONTINUED_KEY = context_api.create_key("nats-continued")
+WORK_KEY = context_api.create_key("nats-work")
+CONTINUED_KEY = context_api.create_key("nats-continued")
 
 
 has_met_message: ContextVar[bool] = ContextVar("nats-has-met-message", default=False)
-"""Whether this task, or one that it was made by, has had to do with a message. A look at it costs a
-third of one at the current context."""
+"""Whether the current context may be about a message. A look at it costs a third of one at the
+context."""
 
 
 class Work:
@@ -38,11 +38,12 @@ class Work:
         delivery: the message; None for one that nothing is known of.
     """
 
-    __slots__ = ("delivery", "former", "former_delivery", "is_over", "span")
+    __slots__ = ("delivery", "former", "former_delivery", "had_met_message", "is_over", "span")
 
     def __init__(self, context: Context, delivery: Delivery | None) -> None:
         self.former = context_api.get_current()
         self.former_delivery = current_delivery.get()
+        self.had_met_message = has_met_message.get()
         self.delivery = delivery
         self.span = trace.get_current_span(context)
         self.is_over = False
@@ -54,7 +55,7 @@ def begin_work(context: Context, delivery: Delivery | None = None) -> Work:
     has_met_message.set(True)
     if delivery is not None and delivery.is_armed:
         current_delivery.set(delivery)
-    context_api.attach(context_api.set_value(_WORK_KEY, work, context))
+    context_api.attach(context_api.set_value(WORK_KEY, work, context))
     return work
 
 
@@ -63,8 +64,10 @@ def end_work(work: Work) -> None:
     work.is_over = True
     if current_delivery.get() is not work.former_delivery:
         current_delivery.set(work.former_delivery)
-    if context_api.get_current().get(_WORK_KEY) is work:
+    if context_api.get_current().get(WORK_KEY) is work:
         context_api.attach(work.former)
+        if not work.had_met_message:
+            has_met_message.set(False)
 
 
 class _Continued:
@@ -81,10 +84,10 @@ class _Continued:
 
 def is_about_message(context: Context) -> bool:
     """Whether ``context`` is that of the work on a message, also one that has ended."""
-    work = cast("Work | None", context.get(_WORK_KEY))
+    work = cast("Work | None", context.get(WORK_KEY))
     if work is not None and (work.delivery is None or work.delivery.context is not None):
         return True
-    return _CONTINUED_KEY in context
+    return CONTINUED_KEY in context
 
 
 def ambient() -> Context | None:
@@ -97,7 +100,7 @@ def ambient() -> Context | None:
     span = trace.get_current_span(context)
     if not span.get_span_context().is_valid or getattr(span, "end_time", None) is not None:
         return None
-    work = cast("Work | None", context.get(_WORK_KEY))
+    work = cast("Work | None", context.get(WORK_KEY))
     if work is not None and work.is_over and work.span is span:
         return None
     continued = _continued_in(context)
@@ -123,7 +126,7 @@ def add(values: Context, source: object) -> None:
         has_met_message.set(True)
         former = context_api.get_current()
         continued = _Continued(source, values, former)
-        context_api.attach(Context({**former, **values, _CONTINUED_KEY: continued}))
+        context_api.attach(Context({**former, **values, CONTINUED_KEY: continued}))
 
 
 def give_back(source: object) -> None:
@@ -136,23 +139,23 @@ def give_back(source: object) -> None:
         last = _continued_in(last.former)
     while last is not None:
         innermost = _continued_in(context)
-        context = _without_continued(context)
+        context = without_continued(context)
         if innermost is last:
             context_api.attach(context)
             return
 
 
 def _continued_in(context: Context) -> _Continued | None:
-    return cast("_Continued | None", context.get(_CONTINUED_KEY))
+    return cast("_Continued | None", context.get(CONTINUED_KEY))
 
 
-def _without_continued(context: Context) -> Context:
+def without_continued(context: Context) -> Context:
     """``context`` before the last addition; what the application has set meanwhile stays."""
     continued = _continued_in(context)
     if continued is None:
         return context
     values: dict[str, Any] = dict(context)
-    for key, value in (*continued.added.items(), (_CONTINUED_KEY, continued)):
+    for key, value in (*continued.added.items(), (CONTINUED_KEY, continued)):
         if values.get(key) is value:
             del values[key]
             if key in continued.former:

@@ -87,13 +87,6 @@ def remember(message: Any, delivery: Delivery) -> None:
         setattr(message, ATTRIBUTE, delivery)
 
 
-def follow_nothing(message: Any) -> None:
-    """Who reads ``message`` in another task is no longer concerned with the one before."""
-    delivery = Delivery(Context())
-    delivery.is_armed = True
-    remember(message, delivery)
-
-
 def delivery_of(message: Any) -> Delivery | None:
     """The :class:`Delivery` of ``message``, or None for one of which nothing is known."""
     delivery = getattr(message, ATTRIBUTE, None)

@@ -7,20 +7,31 @@ it follows something else, asks a queue for more, or ends.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 from weakref import ref
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import Span
 
 from ._consumed import Consumed
-from ._continuation import ambient, continue_in, give_back, has_met_message
+from ._continuation import (
+    CONTINUED_KEY,
+    WORK_KEY,
+    Work,
+    ambient,
+    continue_in,
+    give_back,
+    has_met_message,
+    is_about_message,
+    without_continued,
+)
 from ._delivery import Delivery, current_delivery, remember
 from ._guard import guarded
 from ._telemetry import Telemetry
+
+_QUEUE_KEY = context_api.create_key("nats-queue")
 
 
 class _Handoff:
@@ -36,10 +47,24 @@ def hand_to_task(telemetry: Telemetry, consumed: Consumed, context: Context) -> 
     In this task what follows is a matter of the call; elsewhere the context follows the message.
     """
     delivery = Delivery(context, consumed.creation, consumed.subscriber)
-    task = _current_task()
-    delivery.owner = None if task is None else ref(task)
-    delivery.is_armed = telemetry.follows_messages
+    arm(telemetry, delivery)
     remember(consumed.message, delivery)
+
+
+def arm(telemetry: Telemetry, delivery: Delivery) -> None:
+    """Let the context follow the message to other tasks than this one."""
+    if telemetry.follows_messages:
+        task = _current_task()
+        delivery.owner = None if task is None else ref(task)
+        delivery.is_armed = True
+
+
+def follow_nothing(telemetry: Telemetry, message: Any) -> None:
+    """Who reads ``message`` in another task is no longer concerned with the one before."""
+    if telemetry.follows_messages:
+        delivery = Delivery(Context())
+        arm(telemetry, delivery)
+        remember(message, delivery)
 
 
 @guarded(None)
@@ -51,22 +76,45 @@ def follow(delivery: Delivery) -> None:
     task = _current_task()
     if task is None or (delivery.owner is not None and delivery.owner() is task):
         return
-    follow_to(delivery.context or Context(), delivery)
-
-
-def follow_to(context: Context, delivery: Delivery | None) -> None:
-    """Go on in ``context``, or link the span of this task's own to it."""
-    span = trace.get_current_span()
+    if not is_instrumentation_enabled():
+        return
     outer = ambient()
     if outer is not None:
-        _link(span, context, delivery)
-    elif is_instrumentation_enabled():
+        _link(outer, delivery.context or Context(), delivery)
+    elif _work_in(context_api.get_current()) is None:
+        _go_on(delivery.context or Context(), delivery)
+
+
+def follow_item(context: Context, delivery: Delivery | None) -> bool:
+    """Whether this task goes on in ``context``, in which somebody has put what it took.
+
+    A span of the task's own is linked to it. What is taken during the work on a message is no work
+    of its own.
+    """
+    if not in_task() or _work_in(context_api.get_current()) is not None:
+        return False
+    if not is_instrumentation_enabled():
+        return False
+    outer = ambient()
+    if outer is not None:
+        _link(outer, context, delivery)
+        return False
+    _go_on(context, delivery)
+    return True
+
+
+def _go_on(context: Context, delivery: Delivery | None) -> None:
+    current = context_api.get_current()
+    if CONTINUED_KEY in current:
         give_back(_HANDOFF)
-        continue_in(context, _HANDOFF)
-        current_delivery.set(delivery)
+        if _QUEUE_KEY in current and _QUEUE_KEY not in context:  # a message that came through it
+            context = context_api.set_value(_QUEUE_KEY, current[_QUEUE_KEY], context)
+    continue_in(context, _HANDOFF)
+    current_delivery.set(delivery)
 
 
-def _link(span: Span, context: Context, delivery: Delivery | None) -> None:
+def _link(outer: Context, context: Context, delivery: Delivery | None) -> None:
+    span = trace.get_current_span(outer)
     linked, own = trace.get_current_span(context).get_span_context(), span.get_span_context()
     if not linked.is_valid or linked == own:
         return
@@ -78,12 +126,54 @@ def _link(span: Span, context: Context, delivery: Delivery | None) -> None:
         span.add_link(linked)
 
 
-@guarded(None)
 def leave() -> None:
-    """Give back the context of what this task has followed last."""
-    if has_met_message.get() and context_api.get_current():
-        give_back(_HANDOFF)
-        current_delivery.set(None)
+    """Give back the context of what this task has followed last, unless a span of its own, or the
+    work on a message, has begun since, and goes on.
+    """
+    if has_met_message.get():
+        leave_for(None)
+
+
+@guarded(False)
+def leave_for(queue: object) -> bool:
+    """The same; whether this task was at work on what it did not get from ``queue``."""
+    context = context_api.get_current()
+    if _work_in(context) is not None:
+        return True
+    if CONTINUED_KEY not in context or ambient() is not None:
+        return False
+    give_back(_HANDOFF)
+    current_delivery.set(None)
+    return context.get(_QUEUE_KEY) is not queue
+
+
+def to_follow(context: Context) -> dict[str, Any]:
+    """What of ``context`` is to follow something that is put, if it is about a message."""
+    if not is_about_message(context):
+        return {}
+    work = _work_in(context)
+    if work is not None and work.delivery is not None and work.delivery.context is None:
+        return {}  # it is excluded, whatever its task was made by
+    own = (WORK_KEY, CONTINUED_KEY, _QUEUE_KEY)  # of the task that puts
+    return {key: value for key, value in context.items() if key not in own}
+
+
+def through(queue: object, values: dict[str, Any]) -> Context:
+    """The context of an item that has come through ``queue``."""
+    return Context({**values, _QUEUE_KEY: queue})
+
+
+def without_messages(context: Context) -> Context:
+    """``context`` without what was added by messages that were followed, or asked for."""
+    while CONTINUED_KEY in context:
+        context = without_continued(context)
+    return context
+
+
+def _work_in(context: Context) -> Work | None:
+    """The work on a message that goes on."""
+    work = cast("Work | None", context.get(WORK_KEY))
+    return None if work is None or work.is_over else work
 
 
 def in_task() -> bool:

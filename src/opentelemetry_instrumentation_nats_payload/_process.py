@@ -25,7 +25,8 @@ from ._consumed import (
     series_of,
 )
 from ._continuation import Work, begin_work, end_work
-from ._delivery import Delivery, follow_nothing, remember
+from ._delivery import Delivery, remember
+from ._following import arm, follow_nothing
 from ._guard import guarded
 from ._hooks import call_hook
 from ._measured import Measured
@@ -54,8 +55,8 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     """
     consumed = consume(telemetry, subscriber, message)
     if consumed is None:
-        if telemetry.follows_messages and not is_reserved(message.subject):
-            follow_nothing(message)
+        if not is_reserved(message.subject):
+            follow_nothing(telemetry, message)
         return _pass_over(message) if message.reply else None
     context = context_of(telemetry, consumed)
     is_traced = consumed.destination.handling is Handling.TRACE
@@ -67,11 +68,10 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
         context = trace.set_span_in_context(span, context)
     hand_over(telemetry, consumed, context if span is not None else None)
     if measured is None and not context and not context_api.get_current():
-        if telemetry.follows_messages:
-            follow_nothing(message)
+        follow_nothing(telemetry, message)
         return None
     delivery = Delivery(context, consumed.creation, subscriber)
-    delivery.is_armed = telemetry.follows_messages
+    arm(telemetry, delivery)
     remember(message, delivery)
     return begin(telemetry, measured, context, delivery, consumed)
 

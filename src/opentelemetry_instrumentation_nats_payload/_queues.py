@@ -1,36 +1,31 @@
 """``asyncio.Queue``: what is put during the work on a message is worked on in its context.
 
 ``put_nowait``, which ``put`` ends in, is wrapped for all queues. Getting is wrapped on a queue
-itself, once something was put that has a context: other queues do not pay for it.
+itself, while something is in it that has a context, or was taken: other queues do not pay for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import update_wrapper, wraps
+from types import MethodType
 from typing import Any, cast
-from weakref import ref
 
 from opentelemetry import context as context_api
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from ._continuation import has_met_message, is_about_message
-from ._delivery import ATTRIBUTE, current_delivery, delivery_of
-from ._following import follow_to, in_task, leave
+from ._delivery import current_delivery, delivery_of
+from ._following import follow_item, leave, leave_for, through, to_follow
 from ._guard import guarded
 from ._patching import unbound
-from ._queue_items import Item, QueueItems, is_left_alone
+from ._queue_items import Item, QueueItems, is_left_alone, leave_alone
 from ._telemetry import Telemetry, current
 
 _ITEMS = "_otel_nats_items"
 _TAKEN = "_otel_nats_taken"
-
-_WAITS_INLINE = sys.version_info >= (3, 12)
-"""Whether ``asyncio.wait_for`` runs a coroutine in the task that waits. Before, the context that
-``get`` makes current is lost with the task that it runs in there."""
 
 Queue = asyncio.Queue[Any]
 
@@ -51,91 +46,127 @@ def wrap_put_nowait(original: Any, telemetry: Telemetry, message_type: type) -> 
 
 
 @guarded(None)
-def _note(telemetry: Telemetry, message_type: type, queue: Queue, item: Any) -> None:
-    context = context_api.get_current()
-    if not telemetry.is_active or not is_about_message(context) or is_left_alone(queue):
-        return
-    is_message = isinstance(item, message_type)
-    if is_message and ATTRIBUTE not in item.__dict__:
-        return  # on its way to a subscription
-    if not is_instrumentation_enabled():
-        return
+def _note(telemetry: Telemetry, message_type: type, queue: Queue, value: Any) -> None:
     items: QueueItems | None = queue.__dict__.get(_ITEMS)
+    current_context = context_api.get_current()
+    if items is None and (not is_about_message(current_context) or is_left_alone(queue)):
+        return
+    if not telemetry.is_active or not is_instrumentation_enabled():
+        return
+    values = to_follow(current_context)
+    if items is None and values:
+        items = _begin(message_type, queue, value)
     if items is None:
-        items = _install(queue)
-    delivery = delivery_of(item) if is_message else None
-    items.add(Item(item, context, delivery or current_delivery.get()), queue.qsize())
+        return
+    if not items.is_doubtful(value) and values:
+        delivery = delivery_of(value) if isinstance(value, message_type) else None
+        context = through(items.name, values)
+        items.add(Item(value, context, delivery or current_delivery.get()), queue.qsize())
+    if items.is_pool or "get" not in queue.__dict__:
+        _adapt(queue, items)
 
 
-def _install(queue: Queue) -> QueueItems:
-    """Wrap what gets items out of ``queue``."""
-    reference = ref(queue)
-    items = queue.__dict__[_ITEMS] = QueueItems(queue)
-    for name, wrapper in (
-        ("get", _get if _WAITS_INLINE else _get_when_called),
-        ("get_nowait", _get_nowait),
-        ("task_done", _task_done),
-        ("_get", _take),
-    ):
-        function: Any = wraps(getattr(type(queue), name))(partial(wrapper, reference))
-        queue.__dict__[name] = function
-    _mark_coroutine_function(queue.__dict__["get"])
+def _begin(message_type: type, queue: Queue, value: Any) -> QueueItems | None:
+    """Follow the items of ``queue``, unless it is nats-py's own, or wrapped by somebody else."""
+    # A message that was delivered is put by the application; before, by nats-py.
+    is_delivered = isinstance(value, message_type) and delivery_of(value) is not None
+    is_own = not is_delivered and _is_put_by_nats()
+    if is_own or not queue.__dict__.keys().isdisjoint(_METHODS):
+        leave_alone(queue)
+        return None
+    items = queue.__dict__[_ITEMS] = QueueItems(queue, _functions(queue))
     return items
 
 
-def _mark_coroutine_function(function: Any) -> None:
-    mark: Callable[[Any], Any] | None = getattr(inspect, "markcoroutinefunction", None)
-    if mark is not None:
-        mark(function)
-    else:
-        function._is_coroutine = getattr(asyncio.coroutines, "_is_coroutine", None)
+def _is_put_by_nats() -> bool:
+    """Whether nats-py itself, and no code of the application's, has called ``put_nowait``."""
+    frame: Any = sys._getframe(1)
+    module = ""
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if module not in (__name__, guarded.__module__, "asyncio.queues"):
+            break
+        frame = frame.f_back
+    return module.partition(".")[0] == "nats"
 
 
-def _alive(reference: ref[Queue]) -> Queue:
-    """The queue that one of its methods was called of; plain again once we are switched off."""
-    queue = cast("Queue", reference())
-    leave()
-    if current() is None:
-        for name in (_ITEMS, "get", "get_nowait", "task_done", "_get"):
-            queue.__dict__.pop(name, None)
-    return queue
+def _adapt(queue: Queue, items: QueueItems) -> None:
+    """Wrap what gets items out of ``queue``, or no longer."""
+    if items.is_pool:
+        leave_alone(queue)
+        _forget(queue)
+    elif items.is_idle(queue.qsize()):
+        _unwrap(queue)
+    elif "get" not in queue.__dict__:
+        for name in _METHODS:
+            queue.__dict__[name] = MethodType(items.functions[name], queue)
 
 
-async def _get(reference: ref[Queue]) -> Any:
-    queue = _alive(reference)
-    return await type(queue).get(queue)
+def _unwrap(queue: Queue) -> None:
+    for name in _METHODS:
+        queue.__dict__.pop(name, None)
 
 
-def _get_when_called(reference: ref[Queue]) -> Any:
-    # In the caller's task, where what was followed has to be given back.
-    queue = _alive(reference)
-    return type(queue).get(queue)
+def _forget(queue: Queue) -> None:
+    _unwrap(queue)
+    queue.__dict__.pop(_ITEMS, None)
 
 
-def _get_nowait(reference: ref[Queue]) -> Any:
-    queue = _alive(reference)
-    queue.__dict__.pop(_TAKEN, None)
-    value = type(queue).get_nowait(queue)
-    _follow_taken(queue)
+@guarded(None)
+def _ask(queue: Queue) -> QueueItems | None:
+    """Give back what was followed before; the queue is plain again once it is not followed."""
+    items: QueueItems | None = queue.__dict__.get(_ITEMS)
+    telemetry = current()
+    if telemetry is None or telemetry.settings.follow_handoff not in ("queue", "all"):
+        items = None
+        _forget(queue)
+        leave()
+    elif items is not None and has_met_message.get() and leave_for(items.name):
+        items.suspect()
+    return items
+
+
+def _get(queue: Queue, *args: Any, **kwargs: Any) -> Any:
+    # When it is called, and not when the coroutine runs: that may be in another task, as it is in
+    # asyncio.wait_for before Python 3.12.
+    _ask(queue)
+    return type(queue).get(queue, *args, **kwargs)
+
+
+def _get_nowait(queue: Queue, *args: Any, **kwargs: Any) -> Any:
+    items = _ask(queue)
+    queue.__dict__[_TAKEN] = None
+    try:
+        value = type(queue).get_nowait(queue, *args, **kwargs)
+    finally:
+        taken: Item | None = queue.__dict__.pop(_TAKEN, None)
+    if items is not None:
+        _follow(queue, items, taken)
     return value
 
 
 @guarded(None)
-def _follow_taken(queue: Queue) -> None:
-    item: Item | None = queue.__dict__.pop(_TAKEN, None)
-    if item is not None and in_task():
-        follow_to(item.context, item.delivery)
+def _follow(queue: Queue, items: QueueItems, taken: Item | None) -> None:
+    if taken is not None and follow_item(taken.context, taken.delivery):
+        items.is_needed = True
+    _adapt(queue, items)
 
 
-def _task_done(reference: ref[Queue]) -> None:
-    queue = cast("Queue", reference())
-    type(queue).task_done(queue)
-    _alive(reference)
+def _task_done(queue: Queue, *args: Any, **kwargs: Any) -> Any:
+    result: Any = type(queue).task_done(queue, *args, **kwargs)
+    _settle(queue)
+    return result
 
 
-def _take(reference: ref[Queue]) -> Any:
-    queue = cast("Queue", reference())
-    value = type(queue)._get(queue)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+@guarded(None)
+def _settle(queue: Queue) -> None:
+    items = _ask(queue)
+    if items is not None:
+        items.be_sure()
+
+
+def _take(queue: Any, *args: Any, **kwargs: Any) -> Any:
+    value: Any = cast("Any", type(queue))._get(queue, *args, **kwargs)
     _note_taken(queue, value)
     return value
 
@@ -143,5 +174,29 @@ def _take(reference: ref[Queue]) -> Any:
 @guarded(None)
 def _note_taken(queue: Queue, value: Any) -> None:
     items: QueueItems | None = queue.__dict__.get(_ITEMS)
-    if items is not None:
-        queue.__dict__[_TAKEN] = items.take(value)
+    item = None if items is None else items.take(value)
+    if _TAKEN in queue.__dict__:  # else it is thrown away, as by shutdown(immediate=True)
+        queue.__dict__[_TAKEN] = item
+
+
+class _Function:
+    """A function in the place of ``original``; that of a coroutine function is one to ``inspect``,
+    which goes by these attributes.
+    """
+
+    def __init__(self, call: Callable[..., Any], original: Any) -> None:
+        update_wrapper(self, original)
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            setattr(self, name, getattr(original, name, None))
+        self._call = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+
+_METHODS = {"get": _get, "get_nowait": _get_nowait, "task_done": _task_done, "_get": _take}
+
+
+def _functions(queue: Queue) -> dict[str, _Function]:
+    """What takes the place of the methods of ``queue``, not bound to it."""
+    return {name: _Function(call, getattr(type(queue), name)) for name, call in _METHODS.items()}

@@ -10,6 +10,7 @@ from time import time_ns
 from typing import Any
 
 from . import _semconv
+from ._following import leave
 from ._futures import exception_of
 from ._guard import guarded
 from ._jetstream import take_filter_subject
@@ -94,7 +95,10 @@ def _traced(callback: _Callback, subscriber: Subscriber) -> _Callback:
         telemetry = current()
         process = telemetry and start_process(telemetry, subscriber, message)
         if process is None:
-            return await callback(message)
+            try:
+                return await callback(message)
+            finally:
+                leave()  # what it has read or taken is no concern of the next message
         try:
             result = await callback(message)
         except BaseException as error:
