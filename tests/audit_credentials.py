@@ -18,7 +18,14 @@ _SECONDS = 15.0
 
 def certificates(directory: Path) -> None:
     """Write ``ca``, ``server`` and ``client`` as ``.pem`` and ``.key``; the CA signs the others."""
-    _openssl(directory, "ca", "-addext", "basicConstraints=critical,CA:TRUE")
+    _openssl(
+        directory,
+        "ca",
+        "-addext",
+        "basicConstraints=critical,CA:TRUE",
+        "-addext",
+        "keyUsage=keyCertSign",
+    )
     signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=CA:FALSE")
     _openssl(directory, "server", *signed, "-addext", "subjectAltName=IP:127.0.0.1")
     _openssl(directory, "client", *signed)

@@ -123,8 +123,9 @@ async def _cancelled(task: asyncio.Future[Any]) -> None:
 
 
 async def _close(client: Client) -> None:
-    # nats-py 2.2 asserts that there was a connection; a server may go while it is said goodbye to.
-    with contextlib.suppress(AssertionError, OSError, asyncio.TimeoutError, nats.errors.Error):
+    # A server may go while it is said goodbye to: nats-py 2.2 asserts that there was a connection,
+    # and from Python 3.12 on writing to one that is gone raises a TypeError.
+    with contextlib.suppress(Exception):
         await client.close()
 
 
