@@ -3,7 +3,7 @@
 This, the table of patches in ``_methods``, the wrapper modules (``_client``, ``_subscription``,
 ``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``, ``_micro``) and
 ``_process_span``, for ``Msg._client``, are the only ones that know nats-py's insides. Its private
-names, all of them here:
+names, all of them here, save those of the command's own client (``_audit/client``):
 
 ========================================  ===================================================
 ``Client._server_info``                   the server's INFO, a new dict at each connect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
+import logging
 from collections.abc import Mapping
 
 from nats.aio.msg import Msg
@@ -14,17 +14,20 @@ from rich.console import Console
 
 from .._instrumentor import NATSInstrumentor
 from .._settings import Settings
-from . import connection
+from . import connection, output
 from .errors import AuditError
 from .finding import Finding, Reader
+from .heard import Heard
 from .hops import Hops, trace_id
 from .listening import Listener
 from .progress import progress
-from .report import as_json, print_table
+from .report import Rows, as_json, notes, print_table
 from .subject_tree import SubjectTree
 from .tally import Tally, percent
 
 _DEFAULT_SECONDS = 10.0
+_WIDTH = 160
+"""Columns of the table where there is no terminal."""
 
 
 class Audit:
@@ -51,7 +54,7 @@ class Audit:
         self._total = Tally()
         self._hops: Hops | None = None
         if options.follow:
-            self._hops = Hops(trace_id(options.follow), _print, as_json=options.json)
+            self._hops = Hops(trace_id(options.follow), output.write, as_json=options.json)
 
     def run(self) -> int:
         """Listen, and report; returns the exit code.
@@ -61,9 +64,10 @@ class Audit:
         """
         if NATSInstrumentor().is_instrumented_by_opentelemetry:
             NATSInstrumentor().uninstrument()  # started by opentelemetry-instrument
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of connections that failed
         with suppress_instrumentation():
             listener = asyncio.run(self._listen())
-        return self._report(listener)
+        return self._report(listener.heard)
 
     async def _listen(self) -> Listener:
         listener = Listener(self._subjects, self._excluded, self._look)
@@ -72,7 +76,7 @@ class Audit:
         def state() -> tuple[int, float | None, float]:
             return self._total.messages, self._total.share, heard.seconds
 
-        with progress(state) as tick:
+        with progress(state, is_shown=self._hops is None) as tick:
             await listener.listen(self._connection, self._seconds(), tick)
         return listener
 
@@ -92,31 +96,36 @@ class Audit:
         self._total.add(finding)
         self._tree.tally(subject).add(finding)
 
-    def _report(self, listener: Listener) -> int:
-        heard, rows = listener.heard, self._tree.rows()
+    def _report(self, heard: Heard) -> int:
+        rows = self._tree.rows()
         if self._hops is None and self._options.json:
-            _print(as_json(rows, self._total, heard))
+            output.write(as_json(rows, self._total, heard))
         elif self._hops is None and rows:
-            print_table(_console(), rows, self._total, heard)
+            output.write(self._page(rows, heard))
+        elif self._hops is not None and self._total.messages:
+            for note in notes(heard):
+                output.complain(note)
         if not self._total.messages:
-            what = "message of this trace" if self._hops else "message"
-            subjects = ", ".join(self._subjects)
-            raise AuditError(f"no {what} on {subjects} in {heard.seconds:.1f} s")
+            raise AuditError(" ".join((self._nothing(heard), *notes(heard))))
         return self._verdict()
+
+    def _page(self, rows: Rows, heard: Heard) -> str:
+        page = output.Page()
+        console = Console(file=page, width=None if page.isatty() else _WIDTH)
+        print_table(console, rows, self._total, heard)
+        return str(page)
+
+    def _nothing(self, heard: Heard) -> str:
+        what = "message of this trace" if self._hops else "message"
+        return f"no {what} on {', '.join(self._subjects)} in {heard.seconds:.1f} s."
 
     def _verdict(self) -> int:
         wanted, share = self._options.fail_under, self._total.share
         if wanted is None or (share is not None and share >= wanted):
             return 0
-        text = f"{percent(share)} of the messages that could carry a context do, not {wanted:g} %"
-        print(f"nats-trace-audit: {text}", file=sys.stderr)  # noqa: T201
+        if share is None:
+            output.complain("no message could carry a context")
+        else:
+            could = "of the messages that could carry a context do"
+            output.complain(f"{percent(share)} {could}, which is under {wanted:g} %")
         return 1
-
-
-def _print(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=160)

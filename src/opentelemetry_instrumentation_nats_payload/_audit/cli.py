@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 
 from .._config import resolve as resolve_settings
 from .._subjects import is_pattern
+from . import output
 from .connection import VARIABLES
 from .errors import AuditError
 
 _DESCRIPTION = """\
-Listens to subjects and says which messages carry a trace context. It only listens: nothing is
-published, and nothing changes for those who do. Where SUBJECT is a pattern, * stands for one token
-and a last > for the rest; without SUBJECT it is everything.
+Listens to subjects and says which messages carry a trace context. It never publishes. Where
+SUBJECT is a pattern, * stands for one token and a last > for the rest; without SUBJECT it is
+everything. While it listens to a subject, a request that nobody answers waits for its timeout
+there instead of failing at once, because there is a subscriber.
 """
 _EPILOG = """\
 Messages are read as the services read them where the same variables are set here:
@@ -29,11 +30,15 @@ Exit codes: 0; 1 with --fail-under where less carries a context; 2 where nothing
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = parser().parse_intermixed_args(arguments)
+    output.prepare()
     try:
         _check(options)
         return _run(options)
     except AuditError as error:
-        print(f"nats-trace-audit: {error}", file=sys.stderr)  # noqa: T201
+        output.complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        output.complain("interrupted")
         return 2
 
 
@@ -51,12 +56,21 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.follow and options.fail_under is not None:
+        raise AuditError("--fail-under is about all messages, and --follow about one trace")
     for subject in (*options.subjects, *options.exclude):
-        if not is_pattern(subject):
+        if not is_pattern(subject) or not _is_utf8(subject):
             raise AuditError(
                 f"{subject!r} is no subject: tokens are separated by single dots, * stands alone "
                 "for one token, and > alone at the end for the rest"
             )
+
+
+def _is_utf8(subject: str) -> bool:
+    try:
+        return bool(subject.encode())
+    except UnicodeEncodeError:  # bytes of another encoding, as the shell passed them
+        return False
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     made.add_argument("subjects", nargs="*", metavar="SUBJECT", help="default: >")
     _add_listening(made)

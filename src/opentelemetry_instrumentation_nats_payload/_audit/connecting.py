@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -12,7 +13,8 @@ import nats.errors
 from nats.aio.client import Client
 
 from .._connection import needs_credentials
-from .connection import Options, arguments, servers, shown
+from .client import ListeningClient, NoTLSError
+from .connection import Options, arguments, has_credentials, shown
 from .errors import AuditError
 
 _TIMEOUT: Final = 5
@@ -26,7 +28,7 @@ OnDisconnect = Callable[[], Awaitable[None]]
 
 @asynccontextmanager
 async def connected(
-    options: Options, on_error: OnError, on_disconnect: OnDisconnect
+    options: Options, on_error: OnError, on_disconnect: OnDisconnect, stop: asyncio.Event
 ) -> AsyncGenerator[Client]:
     """A client that is connected, and is again after an interruption.
 
@@ -34,17 +36,18 @@ async def connected(
         options: how to connect.
         on_error: is awaited with each error of the connection, once that is there.
         on_disconnect: is awaited when the connection is lost.
+        stop: gives up, while there is no connection.
 
     Raises:
         AuditError: no server takes the connection.
     """
     attempt = _Attempt(options, on_error, on_disconnect)
-    client = await attempt.connect()
+    client = await attempt.connect(stop)
     try:
         yield client
     finally:
         attempt.is_over = True
-        await client.close()
+        await _close(client)
 
 
 class _Attempt:
@@ -52,6 +55,7 @@ class _Attempt:
 
     def __init__(self, options: Options, on_error: OnError, on_disconnect: OnDisconnect) -> None:
         self.is_over = False
+        self._client = ListeningClient()
         self._options = options
         self._on_error = on_error
         self._on_disconnect = on_disconnect
@@ -59,28 +63,32 @@ class _Attempt:
         self._errors: list[Exception] = []
         self._failed = asyncio.Event()
 
-    async def connect(self) -> Client:
-        client = Client()
-        connecting = asyncio.ensure_future(client.connect(**self._arguments()))
-        failing = asyncio.ensure_future(self._failed.wait())
-        await asyncio.wait((connecting, failing), return_when=asyncio.FIRST_COMPLETED)
-        failing.cancel()
-        if not connecting.done():
-            connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await connecting
-            reason = _reason(self._errors[-1], self._options, needs_credentials(client))
-            await client.close()
-            raise AuditError(reason)
+    async def connect(self, stop: asyncio.Event) -> Client:
         try:
-            await connecting
-        except ModuleNotFoundError as error:
-            raise AuditError(_missing(error)) from error
+            await self._connect(stop)
+        except AuditError:
+            await _close(self._client)
+            raise
         except Exception as error:
-            reason = _reason(error, self._options, needs_credentials(client))
+            reason = _reason(error, self._options, self._client)
+            await _close(self._client)
             raise AuditError(reason) from error
         self._is_connected = True
-        return client
+        return self._client
+
+    async def _connect(self, stop: asyncio.Event) -> None:
+        connecting = asyncio.ensure_future(self._client.connect(**self._arguments()))
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._failed, stop)]
+        await asyncio.wait((connecting, *ends), return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        if connecting.done():
+            await connecting
+            return
+        await _cancelled(connecting)
+        if stop.is_set():
+            raise AuditError("stopped before there was a connection")
+        raise self._errors[-1]
 
     def _arguments(self) -> dict[str, Any]:
         return {
@@ -95,10 +103,11 @@ class _Attempt:
 
     async def _error(self, error: Exception) -> None:
         if self._is_connected:
-            await self._on_error(error)
+            if not self.is_over:
+                await self._on_error(error)
             return
         self._errors.append(error)
-        if len(self._errors) >= len(servers(self._options)):
+        if self._client.has_tried_all:  # one may have more than one error
             self._failed.set()
 
     async def _disconnected(self) -> None:
@@ -106,17 +115,53 @@ class _Attempt:
             await self._on_disconnect()
 
 
-def _missing(error: ModuleNotFoundError) -> str:
-    return f"this way to connect needs the package {error.name!r}"
+async def _cancelled(task: asyncio.Future[Any]) -> None:
+    # Once is not always enough: wait_for in Python 3.11 loses it where it comes with a result.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=0.1)
 
 
-def _reason(error: Exception, options: Options, is_protected: bool) -> str:
-    text = str(error) or type(error).__name__
+async def _close(client: Client) -> None:
+    # A server may go while it is said goodbye to: nats-py 2.2 asserts that there was a connection,
+    # and from Python 3.12 on writing to one that is gone raises a TypeError.
+    with contextlib.suppress(Exception):
+        await client.close()
+
+
+def _reason(error: Exception, options: Options, client: ListeningClient) -> str:
+    where, text = shown(options), str(error) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        return f"this way to connect needs the package {error.name!r}"
+    if isinstance(error, NoTLSError):
+        return f"no TLS with the server at {where}: {error}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"no TLS with the server at {where}: {_untrusted(error)}"
+    is_closed = isinstance(error, ConnectionError | ssl.SSLError | nats.errors.UnexpectedEOF)
+    if is_closed and client.is_asked_for_a_certificate and "tlscert" not in options:
+        return f"the server at {where} wants a client certificate: {text}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS with the server at {where}: {error.reason or text}"
     if isinstance(error, nats.errors.Error) and any(word in text.lower() for word in _REFUSALS):
-        return f"the server at {shown(options)} refused the credentials: {text}"
-    if is_protected and isinstance(error, ConnectionError | nats.errors.UnexpectedEOF):
+        return _refusal(where, options, text)
+    if is_closed and needs_credentials(client):
         # nats-py meets the closed connection before it has read the server's reason.
-        return f"the server at {shown(options)} refused the credentials, or needs some: {text}"
-    if isinstance(error, OSError | asyncio.TimeoutError | nats.errors.NoServersError):
-        return f"no server at {shown(options)}: {text}"
-    return f"cannot connect to {shown(options)}: {text}"
+        return _refusal(where, options, text)
+    if isinstance(error, asyncio.TimeoutError):
+        return f"no server at {where}: no answer in {_TIMEOUT} s"
+    if isinstance(error, OSError | nats.errors.NoServersError):
+        return f"no server at {where}: {text}"
+    for name in ("creds", "nkey"):
+        if name in options and not isinstance(error, nats.errors.Error):
+            return f"cannot use the file {options[name]!r} of --{name}: {text}"
+    return f"cannot connect to {where}: {text}"
+
+
+def _refusal(where: str, options: Options, text: str) -> str:
+    if has_credentials(options):
+        return f"the server at {where} refused the credentials: {text}"
+    return f"the server at {where} wants credentials: {text}"
+
+
+def _untrusted(error: ssl.SSLCertVerificationError) -> str:
+    return f"its certificate is not trusted: {error.verify_message}"

@@ -12,11 +12,12 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .errors import AuditError
 
 DEFAULT_SERVER: Final = "nats://127.0.0.1:4222"
+_SCHEMES: Final = ("nats", "tls", "ws", "wss")
 
 VARIABLES: Final = {
     "server": "NATS_URL",
@@ -86,17 +87,42 @@ def read_context(name: str, environ: Mapping[str, str]) -> dict[str, str | None]
 
 
 def servers(options: Options) -> list[str]:
-    """The URLs, one or more separated by commas."""
-    return [url.strip() for url in options["server"].split(",") if url.strip()]
+    """The URLs, one or more separated by commas.
+
+    Raises:
+        AuditError: one is no URL of a server, or there is none.
+    """
+    texts = [text.strip() for text in options["server"].split(",") if text.strip()]
+    if not texts:
+        raise AuditError("--server names no server")
+    return [_url(text).geturl() for text in texts]
+
+
+def _url(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text if "://" in text else f"nats://{text}")
+        port = url.port
+    except ValueError:  # its text may have a part of the password
+        port, url = None, SplitResult("", "", "", "", "")
+    has_more = url.path not in ("", "/") or url.query or url.fragment
+    if url.scheme not in _SCHEMES or not url.hostname or has_more:
+        raise AuditError(
+            f"{text.rpartition('@')[2]!r} is no URL of a server, such as nats://127.0.0.1:4222; "
+            "credentials go into options of their own"
+        )
+    if port is None and url.scheme in ("nats", "tls"):
+        return url._replace(netloc=f"{url.netloc.removesuffix(':')}:4222")
+    return url
 
 
 def shown(options: Options) -> str:
     """The servers without the credentials that may be in their URLs."""
-    return ", ".join(_without_credentials(url) for url in servers(options))
+    return ", ".join(url.rpartition("@")[2].rpartition("/")[2] for url in servers(options))
 
 
-def _without_credentials(url: str) -> str:
-    return url.rpartition("@")[2] if "@" in url else urlsplit(url).netloc or url
+def has_credentials(options: Options) -> bool:
+    """Whether there are any, in options or in a URL."""
+    return any(name in options for name in _CREDENTIALS) or "@" in options["server"]
 
 
 def arguments(options: Options) -> dict[str, Any]:
@@ -105,8 +131,10 @@ def arguments(options: Options) -> dict[str, Any]:
     Raises:
         AuditError: a file cannot be read, or does not hold what it should.
     """
+    options = dict(options)
     for name in ("creds", "nkey", *_TLS):
         if name in options:
+            options[name] = os.path.expanduser(options[name])
             _require_readable(name, options[name])
     named = {"user": "user", "password": "password", "token": "token"}
     named |= {"creds": "user_credentials", "nkey": "nkeys_seed"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
-from .._carrier import extract
+from .._carrier import Embedded, extract
 from .._headers import header_getter, wire_size, without
 from .._json import as_object
 from .._payload import PayloadField
@@ -44,6 +44,7 @@ class _Look(NamedTuple):
 
 
 _NOTHING = _Look()
+_BROKEN = _Look(is_broken=True)
 
 
 class Reader:
@@ -59,8 +60,8 @@ class Reader:
         self._fields: dict[PayloadField, Source] = {PayloadField(field): "payload"}
         self._fields.update(dict.fromkeys(map(PayloadField, aliases), "alias"))
         self._propagator = propagator
-        self._header_names = propagator.fields
-        self._lower_names = {name.lower() for name in self._header_names}
+        self._names = propagator.fields
+        self._context_names = {name.lower() for name in self._names} - {"baggage"}
 
     def read(self, payload: bytes, headers: Mapping[str, str] | None) -> Finding:
         """What a message carries."""
@@ -80,22 +81,31 @@ class Reader:
         member = field.find(payload)
         if member is None or member.carrier == {}:
             return _NOTHING
-        found = extract(self._propagator, member.carrier, field.name)
-        if found is None:
-            return _Look(is_broken=True)
-        size = len(payload) - len(field.cut(payload, member))
-        return _Look(found.span_context, size if found.span_context.is_valid else 0)
+        if member.carrier is None:
+            return _BROKEN
+        found = self._extract(member.carrier, field.name)
+        if found is not None and found.span_context.is_valid:
+            return _Look(found.span_context, len(payload) - len(field.cut(payload, member)))
+        return _NOTHING if found is not None and not self._names_one(member.carrier) else _BROKEN
 
     def _in_headers(self, headers: Mapping[str, str]) -> _Look:
-        if not any(name.lower() in self._lower_names for name in headers):
+        if not self._names_one(headers):
             return _NOTHING
-        found = extract(self._propagator, headers, "headers", header_getter)
-        if found is None:
-            return _Look(is_broken=True)
-        if not found.span_context.is_valid:  # baggage alone
-            return _NOTHING
-        rest = without(headers, self._header_names) or None
+        found = self._extract(headers, "headers", header_getter)
+        if found is None or not found.span_context.is_valid:
+            return _BROKEN
+        rest = without(headers, self._names) or None
         return _Look(found.span_context, wire_size(headers) - wire_size(rest))
+
+    def _extract(self, carrier: Mapping[str, str], *how: Any) -> Embedded | None:
+        try:
+            return extract(self._propagator, carrier, *how)
+        except Exception:  # of a propagator that is not prepared for everything
+            return None
+
+    def _names_one(self, carrier: Mapping[str, str]) -> bool:
+        """Whether an entry is a span context by its name, and not baggage alone."""
+        return any(name.lower() in self._context_names for name in carrier)
 
 
 def _why(payload: bytes, headers: Mapping[str, str] | None, is_broken: bool) -> Source:

@@ -12,6 +12,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from .errors import AuditError
 from .finding import CARRYING, Finding
+from .output import printable
 
 _TRACE_ID = re.compile(r"(?:[0-9a-f]{2}-)?([0-9a-f]{32})(?:-[0-9a-f]{16}-[0-9a-f]{2})?")
 
@@ -52,7 +53,7 @@ class Hops:
         self._started = self._started or now
         self.count += 1
         hop = self._hop(subject, size, finding, now - self._started)
-        self._write(json.dumps(hop, ensure_ascii=False) if self._as_json else _line(hop))
+        self._write(json.dumps(hop) if self._as_json else _line(hop))
         return True
 
     def _hop(self, subject: str, size: int, finding: Finding, seconds: float) -> dict[str, Any]:
@@ -70,6 +71,6 @@ class Hops:
 def _line(hop: dict[str, Any]) -> str:
     sampled = "sampled" if hop["sampled"] else "not sampled"
     return (
-        f"+{hop['seconds']:.3f} s  {hop['subject']}  sent by span {hop['span_id']}"
+        f"+{hop['seconds']:.3f} s  {printable(hop['subject'])}  sent by span {hop['span_id']}"
         f"  in {hop['source']}  {sampled}  {hop['bytes']:,} bytes"
     )

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Generator
 
 from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
 
 from .tally import percent
 
@@ -14,14 +16,18 @@ State = Callable[[], tuple[int, float | None, float]]
 
 
 @contextlib.contextmanager
-def progress(state: State) -> Generator[Callable[[], None]]:
+def progress(state: State, *, is_shown: bool) -> Generator[Callable[[], None]]:
     """A function that shows ``state`` anew. Where there is no terminal it shows nothing."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not (is_shown and console.is_terminal):
         yield lambda: None
         return
-    with console.status("connecting") as status:
-        yield lambda: status.update(_text(*state()))
+    spinner = Spinner("dots", "connecting")
+    # Without redirections, which would send what is printed for a pipe to the terminal.
+    with Live(
+        spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    ):
+        yield lambda: spinner.update(text=_text(*state()))
 
 
 def _text(messages: int, share: float | None, seconds: float) -> str:

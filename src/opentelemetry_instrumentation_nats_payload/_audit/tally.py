@@ -8,20 +8,31 @@ from typing import Final
 from .finding import CARRYING, SOURCES, Finding
 
 MAX_TRACES: Final = 1_000_000
-"""Trace ids that are told apart, about 100 MB of them; there may be more than a count that says
-so many."""
+"""Trace ids that tallies with one memory tell apart, at about 60 bytes each."""
+
+
+class Memory:
+    """How many trace ids the tallies that share it may remember."""
+
+    def __init__(self, left: int = MAX_TRACES) -> None:
+        self.left = left
 
 
 class Tally:
-    """What was found in messages."""
+    """What was found in messages.
 
-    def __init__(self) -> None:
+    Args:
+        memory: for the traces; one of its own if not given.
+    """
+
+    def __init__(self, memory: Memory | None = None) -> None:
         self.messages = 0
         self.sources: dict[str, int] = dict.fromkeys(SOURCES, 0)
         self.both = 0
         self.sampled = 0
         self.bytes_added = 0
         self._traces: set[int] = set()
+        self._memory = memory or Memory()
 
     def add(self, finding: Finding) -> None:
         """Count one message."""
@@ -31,10 +42,19 @@ class Tally:
         if finding.source in CARRYING:
             self.both += finding.in_both
             self.sampled += finding.span_context.trace_flags.sampled
-            if len(self._traces) < MAX_TRACES:
-                self._traces.add(finding.span_context.trace_id)
+            self._remember(finding.span_context.trace_id)
+
+    def _remember(self, trace: int) -> None:
+        if trace not in self._traces and self._memory.left > 0:
+            self._memory.left -= 1
+            self._traces.add(trace)
 
     def merge(self, other: Tally) -> None:
+        """Count the messages of ``other`` as well, which is not used any more."""
+        other._memory.left += len(other._traces)
+        self.add_all(other)
+
+    def add_all(self, other: Tally) -> None:
         """Count the messages of ``other`` as well."""
         self.messages += other.messages
         for source, count in other.sources.items():
@@ -43,14 +63,17 @@ class Tally:
         self.sampled += other.sampled
         self.bytes_added += other.bytes_added
         for trace in other._traces:
-            if len(self._traces) >= MAX_TRACES:
-                break
-            self._traces.add(trace)
+            self._remember(trace)
 
     @property
     def traces(self) -> int:
-        """How many traces the messages belong to, at most :data:`MAX_TRACES`."""
+        """How many traces the messages belong to, as far as there was memory for them."""
         return len(self._traces)
+
+    @property
+    def has_forgotten(self) -> bool:
+        """Whether there may be more traces."""
+        return self._memory.left <= 0
 
     @property
     def carrying(self) -> int:
@@ -66,6 +89,11 @@ class Tally:
     def share(self) -> float | None:
         """Of the messages that could have a context, how many have: percent, None of nothing."""
         return 100 * self.carrying / self.eligible if self.eligible else None
+
+    @property
+    def sampled_share(self) -> float | None:
+        """Of the messages with a context, how many are sampled: percent, None of nothing."""
+        return 100 * self.sampled / self.carrying if self.carrying else None
 
     def counts(self) -> dict[str, int]:
         """Every count by its name."""
