@@ -22,7 +22,7 @@ DEFAULTS: dict[str, object] = {
     "subject_templates": (),
     "consumer_parent": "message",
     "continue_received": True,
-    "follow_handoff": "off",
+    "follow_handoff": "all",
     "propagate_replies": False,
     "settle_spans": False,
     "metrics": True,

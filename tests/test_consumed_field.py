@@ -138,7 +138,7 @@ async def test_a_worker_behind_a_queue_uses_the_message_s_context(
     connect: Connect, inbox: Inbox, instrumentation: Instrumentation, mode: str
 ) -> None:
     """use_message_context gives a worker the process span's context, also after strip."""
-    instrumentation.start(consumed_field=mode)
+    instrumentation.start(consumed_field=mode, follow_handoff="off")
     nc = await connect()
     out = Inbox()
     await nc.subscribe("hand.off", cb=inbox.callback)

@@ -7,13 +7,15 @@ it follows something else, asks a queue for more, or ends.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
-from weakref import ref
+from contextvars import ContextVar
+from typing import Any, NamedTuple, cast
+from weakref import ReferenceType, ref
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import SpanContext
 
 from ._consumed import Consumed
 from ._continuation import (
@@ -41,6 +43,42 @@ class _Handoff:
 _HANDOFF = _Handoff()
 
 
+class _Begun(NamedTuple):
+    """Traces that a task has begun: what comes back of them is no work that was handed to it.
+
+    A feeder that waits for its last message to be done, before it sends the next, would otherwise
+    stay in the trace of the first one for ever.
+    """
+
+    task: ReferenceType[object]
+    traces: tuple[int, ...]
+
+
+_MAX_BEGUN = 32
+_begun: ContextVar[_Begun | None] = ContextVar("nats-begun", default=None)
+
+
+def note_begun(span_context: SpanContext) -> None:
+    """This task has published in a trace that it did not get from a message."""
+    task = _current_task()
+    if task is None or not span_context.is_valid:
+        return
+    if has_met_message.get() and is_about_message(context_api.get_current()):
+        return
+    begun = _begun.get()
+    traces = begun.traces if begun is not None and begun.task() is task else ()
+    if span_context.trace_id not in traces[-1:]:
+        _begun.set(_Begun(ref(task), (*traces[1 - _MAX_BEGUN :], span_context.trace_id)))
+
+
+def _has_begun(context: Context) -> bool:
+    """Whether this very task has begun the trace of ``context``."""
+    begun = _begun.get()
+    if begun is None or begun.task() is not _current_task():
+        return False
+    return trace.get_current_span(context).get_span_context().trace_id in begun.traces
+
+
 def hand_to_task(telemetry: Telemetry, consumed: Consumed, context: Context) -> None:
     """Remember the context of a message that the current task has asked for.
 
@@ -57,11 +95,12 @@ def arm(telemetry: Telemetry, delivery: Delivery) -> None:
         task = _current_task()
         delivery.owner = None if task is None else ref(task)
         delivery.is_armed = True
+        telemetry.has_armed = telemetry.has_armed or bool(delivery.context)
 
 
 def follow_nothing(telemetry: Telemetry, message: Any) -> None:
     """Who reads ``message`` in another task is no longer concerned with the one before."""
-    if telemetry.follows_messages:
+    if telemetry.follows_messages and telemetry.has_armed:
         delivery = Delivery(Context())
         arm(telemetry, delivery)
         remember(message, delivery)
@@ -104,11 +143,13 @@ def follow_item(context: Context, delivery: Delivery | None) -> bool:
 
 
 def _go_on(context: Context, delivery: Delivery | None) -> None:
-    current = context_api.get_current()
-    if CONTINUED_KEY in current:
+    if _has_begun(context):
+        context = Context()
+    former = context_api.get_current()
+    if CONTINUED_KEY in former:
         give_back(_HANDOFF)
-        if _QUEUE_KEY in current and _QUEUE_KEY not in context:  # a message that came through it
-            context = context_api.set_value(_QUEUE_KEY, current[_QUEUE_KEY], context)
+        if _QUEUE_KEY in former and _QUEUE_KEY not in context:  # a message that came through it
+            context = context_api.set_value(_QUEUE_KEY, former[_QUEUE_KEY], context)
     continue_in(context, _HANDOFF)
     current_delivery.set(delivery)
 

@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanContext
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
 from ._coverage import outcome_of, sent_outcome
+from ._following import note_begun
 from ._guard import guarded, logger
 from ._headers import without
 from ._hooks import PublishDetails, call_hook, frozen_headers
@@ -87,6 +88,8 @@ def _start(
         if telemetry.publish_hook is not None and span.is_recording():
             call_hook(telemetry.publish_hook, span, _details(message))
         context = trace.set_span_in_context(span, context)
+        if telemetry.settings.follow_handoff != "off":
+            note_begun(span.get_span_context())
     sent, is_written = None, False
     if received is not None and chosen is None:
         sent, is_written = _write(telemetry, sender, cleaned, received, context)

@@ -153,7 +153,7 @@ class Settings:
         "``true``, ``false``.",
     )
     follow_handoff: FollowHandoff = _setting(
-        "off",
+        "all",
         variables.OTEL_PYTHON_NATS_FOLLOW_HANDOFF,
         _one_of("off", "message", "queue", "all"),
         "Whether the context follows what a callback hands to another task: ``message``, to the "

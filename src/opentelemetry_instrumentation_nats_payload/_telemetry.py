@@ -48,7 +48,12 @@ class Telemetry:
         receive_hook: see :class:`ReceiveHook`.
         redact_body: see :class:`RedactBody`.
         logger_provider: where exceptions go that are recorded as logs.
+
+    Attributes:
+        has_armed: whether a message came that has a context to follow.
     """
+
+    has_armed = False
 
     def __init__(
         self,
