@@ -19,7 +19,8 @@ _FOLLOWING_COMMA = re.compile(rb"%b,%b" % (_GAP, _GAP))
 _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
 # Where a member that we spliced in begins, counted from the end, unless much was added behind it.
 _TAIL = MAX_CARRIER_SIZE + 512
-_MAX_DUPLICATES = 16
+# Each duplicate takes another look at the whole payload.
+_MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 2_000_000
 
 
 class Member(NamedTuple):
@@ -102,9 +103,9 @@ class PayloadField:
             for key in self._keys.finditer(document)
             if document.startswith(value, key.end())
         ]
-        if len(keys) != 1:  # of equal values, the depth tells which is at the top level
-            keys = self._top_level_keys(document)
-        start, value_start = keys[-1]
+        if not keys:
+            return None
+        start, value_start = _last_at_top_level(document, keys)
         return _member(payload, start, value_start, value_start + len(value))
 
     def _may_be_escaped(self, payload: bytes) -> bool:
@@ -112,17 +113,6 @@ class PayloadField:
         if b"\\" not in payload or b"\\u00" not in payload:
             return False
         return self._escapes.search(payload) is not None
-
-    def _top_level_keys(self, document: bytes) -> list[tuple[int, int]]:
-        """Start of every such key at the top level, and of its value. Linear in the size."""
-        keys: list[tuple[int, int]] = []
-        depth = position = 0
-        for key in self._keys.finditer(document):
-            depth += _depth_change(document[position : key.start()])
-            position = key.end()
-            if depth == 1:
-                keys.append(key.span())
-        return keys
 
     def slot(self, payload: bytes, member: Member | None) -> Slot | None:
         """Where the carrier goes: over the value of ``member``, or before the final brace.
@@ -139,12 +129,13 @@ class PayloadField:
         return Slot(brace, brace, prefix if _EMPTY_OBJECT.match(payload) else b"," + prefix)
 
     def cut(self, payload: bytes, member: Member) -> bytes:
-        """``payload`` without ``member``, which :meth:`find` found, and up to 15 duplicates of it.
+        """``payload`` without ``member``, which :meth:`find` found, and up to 15 duplicates of it,
+        fewer of a large payload.
 
         What :meth:`slot` spliced in comes out to the byte. What is no carrier stays.
         """
         found: Member | None = member
-        for _ in range(_MAX_DUPLICATES):
+        for _ in range(max(_MIN_CUTS, min(_MAX_CUTS, _CUT_BYTES // len(payload)))):
             if found is None or found.carrier is None:
                 break
             payload = _without(payload, found)
@@ -167,6 +158,20 @@ def _without(payload: bytes, member: Member) -> bytes:
         following = _FOLLOWING_COMMA.match(payload, end)
         end = following.end() if following else end
     return payload[:start] + payload[end:]
+
+
+def _last_at_top_level(document: bytes, keys: list[tuple[int, int]]) -> tuple[int, int]:
+    """Of ``keys`` whose values are the same, the last one at the top level of ``document``.
+
+    From the end, where it mostly is: the depth there is 0, and at the top level it is 1.
+    """
+    depth, end = 0, len(document)
+    for start, value_start in reversed(keys[1:]):
+        depth -= _depth_change(document[value_start:end])
+        if depth == 1:
+            return start, value_start
+        end = start
+    return keys[0]
 
 
 def _depth_change(segment: bytes) -> int:
