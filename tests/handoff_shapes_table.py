@@ -17,7 +17,7 @@ from pathlib import Path
 from conftest import Instrumentation
 from handoff_shapes_count import Outcome
 from handoff_shapes_list import SHAPES
-from handoff_shapes_run import MESSAGES, run
+from handoff_shapes_run import HAS_THREADING, MESSAGES, run
 from nats_server import nats_server
 
 FIELDS = ("refresh", "keep", "strip")
@@ -46,10 +46,11 @@ def outcome_of(text: str) -> Outcome:
 
 async def measure(url: str) -> Results:
     """Run all shapes under each pair of settings."""
-    results: Results = {shape.title: {} for shape in SHAPES}
+    shapes = [shape for shape in SHAPES if HAS_THREADING or not shape.has_threading]
+    results: Results = {shape.title: {} for shape in shapes}
     for field, follow in product(FIELDS, FOLLOWS):
         outcomes = await run(
-            url, Instrumentation(), SHAPES, consumed_field=field, follow_handoff=follow
+            url, Instrumentation(), shapes, consumed_field=field, follow_handoff=follow
         )
         for title, outcome in outcomes.items():
             results[title][settings(field, follow)] = " ".join(map(str, outcome))
