@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -12,10 +11,8 @@ import pytest
 from nats.aio.msg import Msg
 
 from conftest import Connect, Expect, Instrumentation
+from handoff_queues import HOW, WAITS_INLINE, Queue, waited
 from handoff_services import QUEUE_MODES, here, in_task, putting, serve
-
-Queue = asyncio.Queue[Any]
-WAITS_INLINE = sys.version_info >= (3, 12)
 
 
 @pytest.fixture
@@ -23,23 +20,6 @@ def spans(instrumentation: Instrumentation) -> Instrumentation:
     """The instrumentation, started, that follows items."""
     instrumentation.start(follow_handoff="queue")
     return instrumentation
-
-
-async def _waited(queue: Queue) -> Any:
-    return await asyncio.wait_for(queue.get(), timeout=10)
-
-
-async def _got(queue: Queue) -> Any:
-    return await queue.get()
-
-
-async def _got_nowait(queue: Queue) -> Any:
-    return queue.get_nowait()
-
-
-HOW = [pytest.param(_got, id="get"), pytest.param(_got_nowait, id="get_nowait")]
-if WAITS_INLINE:
-    HOW.append(pytest.param(_waited, id="wait_for"))
 
 
 @pytest.mark.parametrize("consumed_field", ["refresh", "keep", "strip"])
@@ -84,7 +64,7 @@ async def test_before_python_3_12_wait_for_leaves_the_worker_without_a_context(
     async def work() -> list[tuple[int, int]]:
         await queue.get()
         found = [here()]
-        await _waited(queue)
+        await waited(queue)
         return [*found, here()]
 
     assert await in_task(work) == [(1, 2), (0, 0)]

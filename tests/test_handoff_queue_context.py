@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -13,11 +12,9 @@ from nats.aio.msg import Msg
 from opentelemetry import context
 
 from conftest import Connect, Expect, Instrumentation
+from handoff_queues import Queue
 from handoff_services import here, in_task, own_span, putting, serve
 from opentelemetry_instrumentation_nats_payload import use_message_context
-
-Queue = asyncio.Queue[Any]
-WAITS_INLINE = sys.version_info >= (3, 12)
 
 
 @pytest.fixture
@@ -25,23 +22,6 @@ def spans(instrumentation: Instrumentation) -> Instrumentation:
     """The instrumentation, started, that follows items."""
     instrumentation.start(follow_handoff="queue")
     return instrumentation
-
-
-async def _waited(queue: Queue) -> Any:
-    return await asyncio.wait_for(queue.get(), timeout=10)
-
-
-async def _got(queue: Queue) -> Any:
-    return await queue.get()
-
-
-async def _got_nowait(queue: Queue) -> Any:
-    return queue.get_nowait()
-
-
-HOW = [pytest.param(_got, id="get"), pytest.param(_got_nowait, id="get_nowait")]
-if WAITS_INLINE:
-    HOW.append(pytest.param(_waited, id="wait_for"))
 
 
 async def test_one_queue_after_the_other(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
 import pytest
@@ -14,12 +13,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NoOpTracerProvider
 
 from conftest import Connect, Inbox, Instrumentation, settle
+from handoff_queues import Queue
 from handoff_services import here, in_task, own_span, putting, serve
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 from spans import SequentialIds, field
-
-Queue = asyncio.Queue[Any]
-WAITS_INLINE = sys.version_info >= (3, 12)
 
 
 @pytest.fixture
@@ -27,23 +24,6 @@ def spans(instrumentation: Instrumentation) -> Instrumentation:
     """The instrumentation, started, that follows items."""
     instrumentation.start(follow_handoff="queue")
     return instrumentation
-
-
-async def _waited(queue: Queue) -> Any:
-    return await asyncio.wait_for(queue.get(), timeout=10)
-
-
-async def _got(queue: Queue) -> Any:
-    return await queue.get()
-
-
-async def _got_nowait(queue: Queue) -> Any:
-    return queue.get_nowait()
-
-
-HOW = [pytest.param(_got, id="get"), pytest.param(_got_nowait, id="get_nowait")]
-if WAITS_INLINE:
-    HOW.append(pytest.param(_waited, id="wait_for"))
 
 
 @pytest.mark.parametrize("continue_received", [True, False])

@@ -15,7 +15,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import INVALID_SPAN, NoOpTracerProvider
 
 from conftest import Connect, Expect, Instrumentation
-from expected import Expected
+from handoff_batches import batch
+from handoff_batches import messages as messages_of
 from handoff_services import here, in_task, own_span, putting
 from opentelemetry_instrumentation_nats_payload import (
     NATSInstrumentor,
@@ -23,36 +24,9 @@ from opentelemetry_instrumentation_nats_payload import (
     process_batch,
     process_span,
 )
-from spans import Recorded, attributes
+from spans import attributes
 
 Queue = asyncio.Queue[Any]
-
-
-async def _messages(nc: Any, *subjects: str, **more: Any) -> list[Msg]:
-    """One of each of ``subjects``, that came through a callback and a queue."""
-    queue = Queue()
-    for subject in subjects:
-        await (await putting(nc, subject, queue)).send(**more)
-        for subscription in list(nc._subs.values()):
-            await subscription.unsubscribe()
-    return [await in_task(queue.get) for _ in subjects]
-
-
-def _batch(
-    expected: Expected, trace_id: int, span: int, *links: tuple[int, int], **more: Any
-) -> Recorded:
-    """A batch of messages on ``batch.in``, as its span should be."""
-    values: dict[str, Any] = {
-        **expected.connection,
-        "messaging.operation.name": "process",
-        "messaging.operation.type": "process",
-        "messaging.batch.message_count": len(links),
-        "messaging.destination.name": "batch.in",
-    }
-    values.update(more)
-    recorded = {k: v for k, v in values.items() if v is not None}
-    name = f"process {recorded.get('messaging.destination.name', '')}".strip()
-    return Recorded(name, "CONSUMER", attributes(recorded), trace_id, span, None, links)
 
 
 @pytest.mark.parametrize("mode", ["off", "message", "queue", "all"])
@@ -67,7 +41,7 @@ async def test_one_span_with_a_link_to_each_message(
     """In a trace of its own, around what the block publishes; reading them links nothing twice."""
     instrumentation.start(follow_handoff=mode)
     nc = await connect()
-    messages = await _messages(nc, "batch.in", "batch.in", "batch.in")
+    messages = await messages_of(nc, "batch.in", "batch.in", "batch.in")
 
     async def flush() -> tuple[int, int]:
         with process_batch(kind(messages)) as span:
@@ -78,7 +52,7 @@ async def test_one_span_with_a_link_to_each_message(
 
     assert await in_task(flush) == (0, 0)
     assert instrumentation.spans()[6:] == [
-        _batch(expected(nc), 4, 7, (1, 2), (2, 4), (3, 6)),
+        batch(expected(nc), 4, 7, (1, 2), (2, 4), (3, 6)),
         expected(nc).publish("batch.out", 4, 8, parent=7),
     ]
 
@@ -103,7 +77,7 @@ async def test_a_worker_that_gathers_messages_before(
 
     await in_task(work)
     assert instrumentation.spans()[4:] == [
-        _batch(expected(nc), 3, 5, (1, 2), (2, 4)),
+        batch(expected(nc), 3, 5, (1, 2), (2, 4)),
         expected(nc).publish("batch.out", 3, 6, parent=5),
     ]
 
@@ -114,7 +88,7 @@ async def test_under_a_span_of_the_application_it_is_a_child(
     """That span gets no links of its own; which messages were read before makes no difference."""
     instrumentation.start(follow_handoff="message")
     nc = await connect()
-    messages = await _messages(nc, "batch.in")
+    messages = await messages_of(nc, "batch.in")
 
     async def work() -> None:
         with instrumentation.tracer.start_as_current_span("work"), process_batch(messages):
@@ -123,7 +97,7 @@ async def test_under_a_span_of_the_application_it_is_a_child(
     await in_task(work)
     assert instrumentation.spans()[2:] == [
         own_span("work", 2, 3),
-        _batch(expected(nc), 2, 4, (1, 2)).but(parent=3),
+        batch(expected(nc), 2, 4, (1, 2)).but(parent=3),
     ]
 
 
@@ -134,7 +108,7 @@ async def test_what_the_application_set_stays_and_no_baggage_of_a_message(
     instrumentation.start(follow_handoff="message")
     nc = await connect()
     token = context.attach(baggage.set_baggage("tenant", "t1"))
-    messages = await _messages(nc, "batch.in")
+    messages = await messages_of(nc, "batch.in")
     context.detach(token)
 
     async def work() -> list[Any]:
@@ -154,7 +128,7 @@ async def test_what_the_block_raises_is_recorded_and_raised(
     """As it was; a cancellation is no failure."""
     instrumentation.start()
     nc = await connect()
-    messages = await _messages(nc, "batch.in")
+    messages = await messages_of(nc, "batch.in")
     for error in (ValueError("full"), asyncio.CancelledError()):
         with pytest.raises(type(error)) as raised, process_batch(messages):
             raise error
@@ -166,8 +140,8 @@ async def test_what_the_block_raises_is_recorded_and_raised(
         "events": ("exception",),
     }
     assert instrumentation.spans()[2:] == [
-        _batch(expected(nc), 2, 3, (1, 2)).but(**failed),
-        _batch(expected(nc), 3, 4, (1, 2)),
+        batch(expected(nc), 2, 3, (1, 2)).but(**failed),
+        batch(expected(nc), 3, 4, (1, 2)),
     ]
     assert here() == (0, 0)
 
@@ -178,11 +152,11 @@ async def test_process_span_inside_of_it(
     """Is a child of the batch, with the link to its message's creation."""
     instrumentation.start(follow_handoff="message")
     nc = await connect()
-    messages = await _messages(nc, "batch.in")
+    messages = await messages_of(nc, "batch.in")
     with process_batch(messages), process_span(messages[0]):
         assert messages[0].data
     span = expected(nc).process("batch.in", 2, 4, parent=3).but(links=((1, 1),))
-    assert instrumentation.spans()[2:] == [_batch(expected(nc), 2, 3, (1, 2)), span]
+    assert instrumentation.spans()[2:] == [batch(expected(nc), 2, 3, (1, 2)), span]
 
 
 @pytest.mark.parametrize("how", ["no sdk", "uninstrumented", "suppressed", "empty", "no messages"])
@@ -218,7 +192,7 @@ async def test_its_duration_is_measured(connect: Connect, instrumentation: Instr
     provider: metrics.MeterProvider = MeterProvider([reader], shutdown_on_exit=False)
     instrumentation.start(meter_provider=provider, metrics=True)
     nc = await connect()
-    messages = await _messages(nc, "batch.in", "batch.in")
+    messages = await messages_of(nc, "batch.in", "batch.in")
     with process_batch(messages):
         pass
     found: Any = reader.get_metrics_data()

@@ -11,42 +11,16 @@ from nats.aio.msg import Msg
 from opentelemetry.trace import INVALID_SPAN
 
 from conftest import Connect, Expect, Instrumentation
-from expected import Expected
-from handoff_services import here, in_task, putting
+from handoff_batches import batch
+from handoff_batches import messages as messages_of
+from handoff_services import here
 from jetstream import make_stream
 from opentelemetry_instrumentation_nats_payload import (
     process_batch,
 )
-from spans import Recorded, attributes, field
+from spans import attributes, field
 
 Queue = asyncio.Queue[Any]
-
-
-async def _messages(nc: Any, *subjects: str, **more: Any) -> list[Msg]:
-    """One of each of ``subjects``, that came through a callback and a queue."""
-    queue = Queue()
-    for subject in subjects:
-        await (await putting(nc, subject, queue)).send(**more)
-        for subscription in list(nc._subs.values()):
-            await subscription.unsubscribe()
-    return [await in_task(queue.get) for _ in subjects]
-
-
-def _batch(
-    expected: Expected, trace_id: int, span: int, *links: tuple[int, int], **more: Any
-) -> Recorded:
-    """A batch of messages on ``batch.in``, as its span should be."""
-    values: dict[str, Any] = {
-        **expected.connection,
-        "messaging.operation.name": "process",
-        "messaging.operation.type": "process",
-        "messaging.batch.message_count": len(links),
-        "messaging.destination.name": "batch.in",
-    }
-    values.update(more)
-    recorded = {k: v for k, v in values.items() if v is not None}
-    name = f"process {recorded.get('messaging.destination.name', '')}".strip()
-    return Recorded(name, "CONSUMER", attributes(recorded), trace_id, span, None, links)
 
 
 async def test_messages_of_several_subjects(
@@ -55,14 +29,14 @@ async def test_messages_of_several_subjects(
     """Have no destination in common, or the pattern that they share."""
     instrumentation.start(subject_templates=["order.*"])
     nc = await connect()
-    one, two, other = await _messages(nc, "order.1", "order.2", "batch.in")
+    one, two, other = await messages_of(nc, "order.1", "order.2", "batch.in")
     with process_batch([one, two]):
         pass
     with process_batch([one, other]):
         pass
     template = {"messaging.destination.template": "order.*", "messaging.destination.name": None}
-    first = _batch(expected(nc), 4, 7, (1, 2), (2, 4), **template).but(name="process order.*")
-    second = _batch(expected(nc), 5, 8, (1, 2), (3, 6), **{"messaging.destination.name": None})
+    first = batch(expected(nc), 4, 7, (1, 2), (2, 4), **template).but(name="process order.*")
+    second = batch(expected(nc), 5, 8, (1, 2), (3, 6), **{"messaging.destination.name": None})
     assert instrumentation.spans()[6:] == [first, second]
 
 
@@ -72,7 +46,7 @@ async def test_links_tell_the_messages_apart(
     """Each has the destination of its message, and the id, where there is one."""
     instrumentation.start()
     nc = await connect()
-    messages = await _messages(nc, "batch.in", "batch.more", headers={"Nats-Msg-Id": "m1"})
+    messages = await messages_of(nc, "batch.in", "batch.more", headers={"Nats-Msg-Id": "m1"})
     with process_batch(messages):
         pass
     links = instrumentation.finished_spans()[-1].links
@@ -113,7 +87,7 @@ async def test_messages_that_were_never_delivered_through_us(
         pass
     count = attributes({"messaging.batch.message_count": 2})
     first, second = instrumentation.spans()
-    assert first == _batch(expected(nc), 1, 1, (7, 8)).but(attributes=count)
+    assert first == batch(expected(nc), 1, 1, (7, 8)).but(attributes=count)
     known = set(first.attributes) - {"server.address", "server.port", "messaging.client.id"}
     assert (set(second.attributes), second.links) == (known, ((7, 8),))
 
@@ -126,8 +100,8 @@ async def test_messages_that_are_not_traced_are_left_out(
     instrumentation.start(**{setting: ["batch.quiet"]})
     nc = await connect()
     quiet = Msg(nc, subject="batch.quiet", data=b"{}")
-    messages = [*await _messages(nc, "batch.in"), quiet]
+    messages = [*await messages_of(nc, "batch.in"), quiet]
     with process_batch(messages), process_batch([quiet]) as span:
         assert span is INVALID_SPAN
         assert here() == (2, 3)
-    assert instrumentation.spans()[2:] == [_batch(expected(nc), 2, 3, (1, 2))]
+    assert instrumentation.spans()[2:] == [batch(expected(nc), 2, 3, (1, 2))]
