@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from nats.aio.msg import Msg
 
 from conftest import Connect, Instrumentation, settle
+from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
 Queue = asyncio.Queue[Any]
 
@@ -74,3 +75,72 @@ async def test_a_worker_that_the_feeder_made_follows(
     await asyncio.wait_for(stored.wait(), 5)
     found = [(s.name, s.trace) for s in instrumentation.spans() if s.kind == "PRODUCER"]
     assert found == [("publish feeder.made", 1), ("publish feeder.stored", 1)]
+
+
+async def test_a_feeder_with_many_messages_on_their_way_begins_a_trace_with_each(
+    connect: Connect, instrumentation: Instrumentation
+) -> None:
+    """Also where the answers are far behind."""
+    instrumentation.start(follow_handoff="all")
+    nc, done = await connect(), Queue()
+
+    async def tell(message: Msg) -> None:
+        done.put_nowait(message)
+
+    await nc.subscribe("feeder.window", cb=tell)
+    await settle(nc)
+    for _ in range(100):
+        await nc.publish("feeder.window", b"{}")
+    for _ in range(20):
+        _look(await done.get())
+        await nc.publish("feeder.window", b"{}")
+    found = [s.trace for s in instrumentation.spans() if s.kind == "PRODUCER"]
+    assert len(set(found)) == len(found) == 120
+
+
+async def test_the_trace_of_a_message_that_is_passed_on_is_not_the_task_s_own(
+    connect: Connect, instrumentation: Instrumentation
+) -> None:
+    """A payload that still has the field: what comes back of it is followed."""
+    instrumentation.start(follow_handoff="all", consumed_field="keep")
+    nc, back = await connect(), Queue()
+    field = b'{"_otel_trace_headers":{"traceparent":"00-%032x-%016x-01"}}' % (7, 8)
+
+    async def tell(message: Msg) -> None:
+        back.put_nowait(message)
+
+    await nc.subscribe("feeder.passed", cb=tell)
+    await settle(nc)
+    await nc.publish("feeder.passed", field)
+    _look(await back.get())
+    await nc.publish("feeder.answer", b"{}")
+    found = [(s.name, s.trace) for s in instrumentation.spans() if s.kind == "PRODUCER"]
+    assert found == [("publish feeder.passed", 7), ("publish feeder.answer", 7)]
+
+
+async def test_a_method_that_the_application_replaced_on_a_queue_stays(
+    connect: Connect, instrumentation: Instrumentation
+) -> None:
+    """Also where it was replaced while the queue was followed."""
+    instrumentation.start(follow_handoff="all")
+    nc, work, calls = await connect(), Queue(), 0
+
+    async def tell(message: Msg) -> None:
+        work.put_nowait(message.subject)
+
+    async def counted() -> Any:
+        nonlocal calls
+        calls += 1
+        return await cast("Any", asyncio.Queue).get(work)
+
+    await nc.subscribe("feeder.patched", cb=tell)
+    await settle(nc)
+    await nc.publish("feeder.patched", b"{}")
+    assert await work.get() == "feeder.patched"
+    await nc.publish("feeder.patched", b"{}")
+    await settle(nc)
+    work.get = counted
+    NATSInstrumentor().uninstrument()
+    work.put_nowait("more")
+    assert [await work.get() for _ in range(2)] == ["feeder.patched", "more"]
+    assert (calls, work.get) == (2, counted)

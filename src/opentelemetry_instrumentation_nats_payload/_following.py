@@ -51,10 +51,10 @@ class _Begun(NamedTuple):
     """
 
     task: ReferenceType[object]
-    traces: tuple[int, ...]
+    traces: dict[int, None]
 
 
-_MAX_BEGUN = 32
+_MAX_BEGUN = 1000
 _begun: ContextVar[_Begun | None] = ContextVar("nats-begun", default=None)
 
 
@@ -66,9 +66,12 @@ def note_begun(span_context: SpanContext) -> None:
     if has_met_message.get() and is_about_message(context_api.get_current()):
         return
     begun = _begun.get()
-    traces = begun.traces if begun is not None and begun.task() is task else ()
-    if span_context.trace_id not in traces[-1:]:
-        _begun.set(_Begun(ref(task), (*traces[1 - _MAX_BEGUN :], span_context.trace_id)))
+    if begun is None or begun.task() is not task:
+        begun = _Begun(ref(task), {})
+        _begun.set(begun)
+    begun.traces[span_context.trace_id] = None
+    if len(begun.traces) > _MAX_BEGUN:
+        del begun.traces[next(iter(begun.traces))]
 
 
 def _has_begun(context: Context) -> bool:
@@ -87,6 +90,7 @@ def hand_to_task(telemetry: Telemetry, consumed: Consumed, context: Context) -> 
     delivery = Delivery(context, consumed.creation, consumed.subscriber)
     arm(telemetry, delivery)
     remember(consumed.message, delivery)
+    has_met_message.set(True)  # it may put the message on a queue
 
 
 def arm(telemetry: Telemetry, delivery: Delivery) -> None:

@@ -80,7 +80,10 @@ def _start(
     received = _embedded_in(telemetry, cleaned) if is_read else None
     embedded = received and received.embedded
     chosen = _chosen_context(embedded, context)
-    if embedded and not trace.get_current_span(context).get_span_context().is_valid:
+    outer = trace.get_current_span(context)
+    is_continued = getattr(getattr(outer, "parent", None), "is_remote", False)
+    if embedded and not outer.get_span_context().is_valid:
+        is_continued = True
         # Handed to a thread or a queue, and published from there: it stays in its trace.
         context = Context({**context, **embedded.context})
     span = start_send_span(sender, cleaned, context, chosen, started_at)
@@ -88,7 +91,7 @@ def _start(
         if telemetry.publish_hook is not None and span.is_recording():
             call_hook(telemetry.publish_hook, span, _details(message))
         context = trace.set_span_in_context(span, context)
-        if telemetry.settings.follow_handoff != "off":
+        if telemetry.settings.follow_handoff != "off" and not is_continued:
             note_begun(span.get_span_context())
     sent, is_written = None, False
     if received is not None and chosen is None:

@@ -17,7 +17,7 @@ from opentelemetry import context as context_api
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from ._continuation import has_met_message, is_about_message
-from ._delivery import current_delivery, delivery_of
+from ._delivery import Delivery, current_delivery, delivery_of
 from ._following import follow_item, leave, leave_for, through, to_follow
 from ._guard import guarded
 from ._patching import unbound
@@ -26,6 +26,7 @@ from ._telemetry import Telemetry, current
 
 _ITEMS = "_otel_nats_items"
 _TAKEN = "_otel_nats_taken"
+_MAX_PARTS = 8
 
 Queue = asyncio.Queue[Any]
 
@@ -49,21 +50,35 @@ def wrap_put_nowait(original: Any, telemetry: Telemetry, message_type: type) -> 
 def _note(telemetry: Telemetry, message_type: type, queue: Queue, value: Any) -> None:
     items: QueueItems | None = queue.__dict__.get(_ITEMS)
     current_context = context_api.get_current()
-    if items is None and (not is_about_message(current_context) or is_left_alone(queue)):
+    delivery = _delivery_in(value, message_type)
+    is_concerned = delivery is not None or is_about_message(current_context)
+    if items is None and (not is_concerned or is_left_alone(queue)):
         return
     if not telemetry.is_active or not is_instrumentation_enabled():
         return
     values = to_follow(current_context)
+    if not values and delivery is not None and delivery.context:
+        values = dict(delivery.context)  # of several that were fetched: it has its own
     if items is None and values:
         items = _begin(message_type, queue, value)
     if items is None:
         return
     if not items.is_doubtful(value) and values:
-        delivery = delivery_of(value) if isinstance(value, message_type) else None
         context = through(items.name, values)
         items.add(Item(value, context, delivery or current_delivery.get()), queue.qsize())
     if items.is_pool or "get" not in queue.__dict__:
         _adapt(queue, items)
+
+
+def _delivery_in(value: Any, message_type: type) -> Delivery | None:
+    """Of a message, or of the only one in a tuple."""
+    if isinstance(value, message_type):
+        return delivery_of(value)
+    if not isinstance(value, tuple):
+        return None
+    parts = cast("tuple[Any, ...]", value)[:_MAX_PARTS]
+    messages = [part for part in parts if isinstance(part, message_type)]
+    return delivery_of(messages[0]) if len(messages) == 1 else None
 
 
 def _begin(message_type: type, queue: Queue, value: Any) -> QueueItems | None:
@@ -104,7 +119,8 @@ def _adapt(queue: Queue, items: QueueItems) -> None:
 
 def _unwrap(queue: Queue) -> None:
     for name in _METHODS:
-        queue.__dict__.pop(name, None)
+        if isinstance(getattr(queue.__dict__.get(name), "__func__", None), _Function):
+            del queue.__dict__[name]  # else it is the application's, put in its place since
 
 
 def _forget(queue: Queue) -> None:
