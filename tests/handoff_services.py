@@ -83,3 +83,9 @@ async def in_task(function: Callable[[], Awaitable[Any]]) -> Any:
 def own_span(name: str, trace_id: int, span: int, parent: int | None = None) -> Recorded:
     """A span that the application has made, as it should be."""
     return Recorded(name, "INTERNAL", {}, trace_id, span, parent)
+
+
+async def read(queue: asyncio.Queue[Any]) -> tuple[int, int]:
+    """What is current after the data of the next message was read."""
+    assert isinstance((await queue.get()).data, bytes)
+    return here()

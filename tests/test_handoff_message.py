@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from opentelemetry import context, trace
 
 from conftest import Connect, Expect, Instrumentation
-from handoff_services import MESSAGE_MODES, here, in_task, own_span, putting, serve
+from handoff_services import MESSAGE_MODES, here, in_task, own_span, putting, read, serve
 from opentelemetry_instrumentation_nats_payload import (
     process_span,
     use_message_context,
@@ -27,12 +27,6 @@ def spans(instrumentation: Instrumentation) -> Instrumentation:
     """The instrumentation, started, that follows messages."""
     instrumentation.start(follow_handoff="message")
     return instrumentation
-
-
-async def _read(queue: Queue) -> tuple[int, int]:
-    """What is current after the data of the next message was read."""
-    assert isinstance((await queue.get()).data, bytes)
-    return here()
 
 
 @pytest.mark.parametrize("consumed_field", ["refresh", "keep", "strip"])
@@ -84,7 +78,7 @@ async def test_the_end_of_the_task_is_the_end_of_the_context(
     nc, queue = await connect(), Queue()
     service = await putting(nc, "read.in", queue)
     await service.send()
-    assert await in_task(lambda: _read(queue)) == (1, 2)
+    assert await in_task(lambda: read(queue)) == (1, 2)
     assert here() == (0, 0)
     await service.send()
 
@@ -192,9 +186,9 @@ async def test_a_task_group_of_a_worker_inherits_what_it_follows(
         return here()
 
     async def work() -> list[Any]:
-        first = await _read(queue)
+        first = await read(queue)
         async with asyncio.TaskGroup() as group:  # type: ignore[attr-defined]
-            tasks: Any = [group.create_task(t) for t in (look(), _read(queue), _read(queue))]
+            tasks: Any = [group.create_task(t) for t in (look(), read(queue), read(queue))]
         return [first, *(task.result() for task in tasks), here()]
 
     assert await in_task(work) == [(1, 2), (1, 2), (2, 4), (3, 6), (1, 2)]
@@ -260,7 +254,7 @@ async def test_values_that_the_application_has_set_stay(
 
     async def work() -> list[Any]:
         context.attach(context.set_value("tenant", "t1"))
-        found = [await _read(queue), await _read(queue)]
+        found = [await read(queue), await read(queue)]
         return [*found, context.get_value("tenant")]
 
     assert await in_task(work) == [(1, 2), (2, 4), "t1"]
@@ -275,7 +269,7 @@ async def test_a_worker_that_is_cancelled_while_it_works(
     reached = asyncio.Event()
 
     async def work() -> None:
-        await _read(queue)
+        await read(queue)
         reached.set()
         await asyncio.Event().wait()
 

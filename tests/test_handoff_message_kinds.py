@@ -13,7 +13,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from conftest import Connect, Expect, Instrumentation, settle
-from handoff_services import here, in_task, putting
+from handoff_services import here, in_task, putting, read
 
 Queue = asyncio.Queue[Any]
 
@@ -23,12 +23,6 @@ def spans(instrumentation: Instrumentation) -> Instrumentation:
     """The instrumentation, started, that follows messages."""
     instrumentation.start(follow_handoff="message")
     return instrumentation
-
-
-async def _read(queue: Queue) -> tuple[int, int]:
-    """What is current after the data of the next message was read."""
-    assert isinstance((await queue.get()).data, bytes)
-    return here()
 
 
 @pytest.mark.parametrize("how", ["next_msg", "async for", "future"])
@@ -54,7 +48,7 @@ async def test_a_message_that_was_asked_for_and_handed_over(
         queue.put_nowait(await receive())
 
     await in_task(receiver)
-    assert await in_task(lambda: _read(queue)) == (1, 2)
+    assert await in_task(lambda: read(queue)) == (1, 2)
 
 
 async def test_who_asks_for_messages_is_not_followed(
@@ -98,7 +92,7 @@ async def test_messages_that_were_fetched_and_handed_over(
             queue.put_nowait(message)
 
     async def work() -> list[Any]:
-        return [await _read(queue) for _ in range(2)]
+        return [await read(queue) for _ in range(2)]
 
     await in_task(fetch)
     assert await in_task(work) == [(1, 1), (2, 2)]
@@ -204,4 +198,4 @@ async def test_copies_of_a_message(
         return duplicate(message)
 
     queue.put_nowait(await in_task(duplicated))
-    assert await in_task(lambda: _read(queue)) == current
+    assert await in_task(lambda: read(queue)) == current

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NoOpTracerProvider
 
 from conftest import Connect, Inbox, Instrumentation, settle
-from handoff_services import here, in_task, own_span, putting, serve
+from handoff_services import here, in_task, own_span, putting, read, serve
 from opentelemetry_instrumentation_nats_payload import (
     MessageDetails,
     NATSInstrumentor,
@@ -33,12 +33,6 @@ def spans(instrumentation: Instrumentation) -> Instrumentation:
     return instrumentation
 
 
-async def _read(queue: Queue) -> tuple[int, int]:
-    """What is current after the data of the next message was read."""
-    assert isinstance((await queue.get()).data, bytes)
-    return here()
-
-
 async def test_a_message_that_is_excluded_takes_the_context_away(
     connect: Connect, instrumentation: Instrumentation
 ) -> None:
@@ -49,7 +43,7 @@ async def test_a_message_that_is_excluded_takes_the_context_away(
         await (await putting(nc, subject, queue)).send(reply=f"answer.{queue.qsize()}")
 
     async def work() -> list[Any]:
-        return [await _read(queue) for _ in range(queue.qsize())]
+        return [await read(queue) for _ in range(queue.qsize())]
 
     assert (await in_task(work))[:2] == [(1, 2), (0, 0)]
 
@@ -111,7 +105,7 @@ async def test_a_trace_that_is_not_sampled_stays_whole(
     await service.send()
 
     async def work() -> list[int]:
-        return [(await _read(queue))[0] for _ in range(2)]
+        return [(await read(queue))[0] for _ in range(2)]
 
     assert await in_task(work) == [1, 2]
 
@@ -179,7 +173,7 @@ async def test_where_spans_are_linked_the_worker_is_in_the_new_trace(
     instrumentation.start(follow_handoff="message", consumer_parent="link")
     nc, queue = await connect(), Queue()
     await (await putting(nc, "read.in", queue)).send()
-    assert await in_task(lambda: _read(queue)) == (2, 2)
+    assert await in_task(lambda: read(queue)) == (2, 2)
 
 
 @pytest.mark.parametrize("consumed_field", ["refresh", "keep", "strip"])

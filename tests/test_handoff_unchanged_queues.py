@@ -7,17 +7,15 @@ import copy
 import inspect
 import pickle
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from types import MethodType
 from typing import Any, cast
 
 import pytest
-import pytest_asyncio
 from nats.aio.msg import Msg
 
 from conftest import Connect, Instrumentation
 from handoff_services import here, in_task, putting, serve
-from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
 Queue = asyncio.Queue[Any]
 
@@ -28,29 +26,6 @@ def _pickled(value: Any) -> Any:
 
 DUPLICATES: list[Callable[[Any], Any]] = [copy.copy, copy.deepcopy, _pickled]
 _METHODS = ["get", "get_nowait", "task_done", "_get", "put", "put_nowait", "join", "qsize", "empty"]
-
-
-async def _received(connect: Connect, instrumentation: Instrumentation, when: str) -> Msg:
-    """A message: of an armed callback or another one, also after the end of instrumentation."""
-    instrumentation.start(follow_handoff="message" if when != "off" else "off")
-    received: list[Msg] = []
-
-    async def handle(message: Msg) -> None:
-        received.append(message)
-
-    nc = await connect()
-    await (await serve(nc, "same.in", handle)).send(b"[1]")
-    if when == "uninstrumented":
-        NATSInstrumentor().uninstrument()
-    return received[0]
-
-
-@pytest_asyncio.fixture(params=["armed", "off", "uninstrumented"])
-async def message(
-    connect: Connect, instrumentation: Instrumentation, request: pytest.FixtureRequest
-) -> AsyncIterator[Msg]:
-    """A message that came through a callback."""
-    yield await _received(connect, instrumentation, request.param)
 
 
 def test_put_nowait_looks_as_it_did(instrumentation: Instrumentation) -> None:

@@ -19,6 +19,7 @@ from ._connection import Connection, connection_of
 from ._consumed import Attributes, subscribed_series
 from ._continuation import Work, ambient, begin_work, end_work
 from ._delivery import Delivery, delivery_of
+from ._fetch import common
 from ._following import without_messages
 from ._guard import guarded
 from ._measured import Measured
@@ -123,8 +124,8 @@ def _start_span(
         _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_PROCESS,
         _semconv.MESSAGING_BATCH_MESSAGE_COUNT: len(messages),
     }
-    subject = _common([message.subject for message in messages])
-    queue = _common([_subscriber(message).queue for message in messages])
+    subject = common([message.subject for message in messages])
+    queue = common([_subscriber(message).queue for message in messages])
     named = {
         _semconv.MESSAGING_DESTINATION_NAME: subject,
         _semconv.MESSAGING_DESTINATION_TEMPLATE: template if template != subject else None,
@@ -166,7 +167,7 @@ def _template(telemetry: Telemetry, messages: Sequence[Any]) -> str | None:
         name or _subscriber(message).template or message.subject
         for name, message in zip(names, messages, strict=True)
     ]
-    return _common(names)
+    return common(names)
 
 
 def _subscriber(message: Any) -> Subscriber:
@@ -196,8 +197,3 @@ def _measured(
         _connection(messages[0]),
     )
     return Measured(span, metrics, series, started_at)
-
-
-def _common(values: Sequence[str | None]) -> str | None:
-    """What all of ``values`` are, None where they differ."""
-    return values[0] if len(set(values)) == 1 else None

@@ -75,7 +75,7 @@ def _record(
     if span is not None and telemetry.receive_hook is not None and span.is_recording():
         details = ReceiveDetails(tuple(details_of(consumed) for consumed in batch))
         call_hook(telemetry.receive_hook, span, details)
-    template = _common([consumed.template for consumed in batch])
+    template = common([consumed.template for consumed in batch])
     series = subscribed_series(
         reception.operation,
         _semconv.TYPE_RECEIVE,
@@ -99,10 +99,10 @@ def _start_span(
     delivery = parse_ack_subject(batch[0].message.reply)
     if delivery is not None:
         attributes.update(consumer_attributes(delivery, reception.subscriber))
-    subject = _common([consumed.message.subject for consumed in batch])
+    subject = common([consumed.message.subject for consumed in batch])
     if subject is not None:
         attributes[_semconv.MESSAGING_DESTINATION_NAME] = subject
-    template = _common([consumed.template for consumed in batch])
+    template = common([consumed.template for consumed in batch])
     if template is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
     return tracer.start_span(
@@ -122,6 +122,6 @@ def _link(consumed: Consumed, creation: SpanContext) -> Link:
     return Link(creation, {name: attributes[name] for name in names if name in attributes})
 
 
-def _common(values: Sequence[str | None]) -> str | None:
+def common(values: Sequence[str | None]) -> str | None:
     """What all of ``values`` are, None where they differ."""
     return values[0] if len(set(values)) == 1 else None
