@@ -9,7 +9,6 @@ names, all of them here, save those of the command's own client (``_audit/client
 ``Client._server_info``                   the server's INFO, a new dict at each connect
 ``Client._current_server``                the server chosen last, ``uri`` is a ``ParseResult``
 ``Client._inbox_prefix``                  bytearray, ``_INBOX`` unless the application chose
-``Client._flush_queue``                   an ``asyncio.Queue`` of its own
 ``Client._max_pending_size``              bytes that may wait for a reconnect
 ``Client._pending_data_size``             bytes that do, commands included; also written
 ``JetStreamContext._nc``, ``._prefix``    the client, and what API subjects start with
@@ -38,7 +37,6 @@ from . import _semconv
 from ._guard import guarded
 from ._headers import wire_size
 from ._message import Outgoing
-from ._queue_items import leave_alone
 from ._subjects import INBOX_PREFIXES
 from ._subscriber import Subscriber
 
@@ -90,7 +88,6 @@ class Connection:
         self.supports_headers = bool(info.get("headers"))
         # nats-py 2.2 does not read the server's limit into max_payload.
         self._max_payload = min(info.get("max_payload", client.max_payload), client.max_payload)
-        leave_alone(getattr(client, "_flush_queue", None))
         self._info = info
 
     def inbox_template(self, subject: str) -> str | None:
