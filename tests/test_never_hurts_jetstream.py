@@ -85,7 +85,7 @@ def _without_field(seen: list[Any]) -> list[Any]:
         (_consumed, "with_reply"),
         (_continuation, "_continued_in"),
         (_delivery.Delivery, "settle"),
-        (_fetch, "_common"),
+        (_fetch, "common"),
         (_fetch, "consume"),
         (_iteration, "give_back"),
         (_iteration, "subscriber_of"),
