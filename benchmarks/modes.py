@@ -58,14 +58,17 @@ class Mode:
     """For the variants that take them."""
 
 
-def make_modes() -> list[Mode]:
-    """No SDK, an SDK that samples nothing, and one that samples all."""
-    unused = DroppedSpans()
-    return [
-        Mode("no SDK", None, unused, DroppedMetrics()),
-        _with_sdk("sampled out", ALWAYS_OFF),
-        _with_sdk("sampled", ALWAYS_ON),
-    ]
+NO_SDK = "no SDK"
+_SAMPLERS = {"sampled out": ALWAYS_OFF, "sampled": ALWAYS_ON}
+MODES = (NO_SDK, *_SAMPLERS)
+"""An SDK may be missing, sample nothing, or sample all."""
+
+
+def make_mode(name: str) -> Mode:
+    """One of ``MODES``."""
+    if name == NO_SDK:
+        return Mode(name, None, DroppedSpans(), DroppedMetrics())
+    return _with_sdk(name, _SAMPLERS[name])
 
 
 def _with_sdk(name: str, sampler: Sampler) -> Mode:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
 
+from .modes import MODES
 from .results import Result, summarise
 from .rounds import Task, measure
 from .server import running_server
@@ -30,7 +31,8 @@ class Plan:
         for start in range(0, self.rounds, _ROUNDS_PER_PROCESS):
             rounds = min(_ROUNDS_PER_PROCESS, self.rounds - start)
             for size in self.sizes:
-                yield Task(address, size, rounds, self.messages, self.burst)
+                for mode in MODES:
+                    yield Task(address, size, mode, rounds, self.messages, self.burst)
 
     def run(self) -> list[Result]:
         """Measure, one process after the other."""

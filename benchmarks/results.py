@@ -10,9 +10,9 @@ from operator import attrgetter
 from pathlib import Path
 from statistics import median
 
-from .variants import BARE, BARE_JSON
+from .variants import BARE, BARE_JSON, LIMIT
 
-_COLUMNS = "{:<28}{:>10}{:>12}{:>10}{:>16}"
+_COLUMNS = "{:<28}{:>10}{:>12}{:>10}{:>16}{:>10}"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,9 @@ class Result:
     ratio_to_bare_json: float | None
     """None for variants that neither encode nor decode."""
 
+    ratio_to_limit: float | None
+    """None for variants that encode and decode, and without an SDK."""
+
 
 def summarise(samples: Iterable[Sample]) -> Iterator[Result]:
     """One result for all samples of a variant at one size, size after size."""
@@ -51,8 +54,9 @@ def summarise(samples: Iterable[Sample]) -> Iterator[Result]:
         if of_variant is not sample:
             of_variant.times.extend(sample.times)
     for sample in merged.values():
-        bare = merged[sample.size, "", BARE].times
-        bare_json = merged[sample.size, "", BARE_JSON].times
+        bare = merged[sample.size, sample.mode, BARE].times
+        bare_json = merged[sample.size, sample.mode, BARE_JSON].times
+        limit = None if sample.has_json else merged.get((sample.size, sample.mode, LIMIT))
         yield Result(
             size=sample.size,
             mode=sample.mode,
@@ -61,6 +65,7 @@ def summarise(samples: Iterable[Sample]) -> Iterator[Result]:
             added_microseconds=_added(sample.times, bare_json if sample.has_json else bare),
             ratio_to_bare=_ratio(sample.times, bare),
             ratio_to_bare_json=_ratio(sample.times, bare_json) if sample.has_json else None,
+            ratio_to_limit=_ratio(sample.times, limit.times) if limit else None,
         )
 
 
@@ -78,9 +83,12 @@ def table(results: Sequence[Result]) -> str:
     lines: list[str] = []
     for size, of_size in groupby(results, attrgetter("size")):
         title = f"payload of {size} bytes"
-        lines += ["", _COLUMNS.format(title, "CPU µs", "added µs", "x bare", f"x {BARE_JSON}")]
+        lines += [
+            "",
+            _COLUMNS.format(title, "CPU µs", "added µs", "x bare", f"x {BARE_JSON}", "x limit"),
+        ]
         for mode, of_mode in groupby(of_size, attrgetter("mode")):
-            lines += [f"{mode}:"] if mode else []
+            lines += [f"{mode}:"]
             lines += map(_line, of_mode)
     return "\n".join(lines)
 
@@ -88,11 +96,12 @@ def table(results: Sequence[Result]) -> str:
 def _line(result: Result) -> str:
     json_ratio = result.ratio_to_bare_json
     return _COLUMNS.format(
-        "  " + result.variant if result.mode else result.variant,
+        "  " + result.variant,
         f"{result.microseconds:.1f}",
         f"{result.added_microseconds:.1f}",
         f"{result.ratio_to_bare:.2f}",
         "" if json_ratio is None else f"{json_ratio:.2f}",
+        "" if result.ratio_to_limit is None else f"{result.ratio_to_limit:.2f}",
     ).rstrip()
 
 

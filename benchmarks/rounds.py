@@ -15,7 +15,7 @@ from nats.aio.client import Client
 
 from .documents import make_document
 from .exchange import Exchange
-from .modes import make_modes
+from .modes import make_mode
 from .results import Sample
 from .variants import Variant, make_variants
 
@@ -28,6 +28,9 @@ class Task:
     """Of the nats-server."""
 
     size: int
+    mode: str
+    """Of the SDK: a service has one."""
+
     rounds: int
     messages: int
     burst: int
@@ -46,7 +49,7 @@ async def _measure(task: Task) -> list[Sample]:
     # Connecting ends with the PONG to the client's PING.
     client = await nats.connect(task.address, allow_reconnect=False)
     try:
-        exchanges = await _subscribed(client, task.size)
+        exchanges = await _subscribed(client, task)
         gc.collect()
         gc.freeze()
         await _play_round(exchanges, task)  # does not count: nothing has run yet
@@ -54,19 +57,19 @@ async def _measure(task: Task) -> list[Sample]:
     finally:
         await client.close()
     return [
-        _sample(task.size, exchange.variant, list(of_variant))
+        _sample(task, exchange.variant, list(of_variant))
         for exchange, of_variant in zip(exchanges, zip(*times, strict=True), strict=True)
     ]
 
 
-def _sample(size: int, variant: Variant, times: list[float]) -> Sample:
-    return Sample(size, variant.mode_name, variant.name, variant.has_json, times)
+def _sample(task: Task, variant: Variant, times: list[float]) -> Sample:
+    return Sample(task.size, task.mode, variant.name, variant.has_json, times)
 
 
-async def _subscribed(client: Client, size: int) -> list[Exchange]:
-    variants = make_variants(make_document(size), make_modes())
+async def _subscribed(client: Client, task: Task) -> list[Exchange]:
+    variants = make_variants(make_document(task.size), make_mode(task.mode))
     exchanges = [
-        Exchange(client, variant, f"benchmarks.{size}.{number}")
+        Exchange(client, variant, f"benchmarks.{task.size}.{number}")
         for number, variant in enumerate(variants)
     ]
     for exchange in exchanges:

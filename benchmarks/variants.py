@@ -12,10 +12,12 @@ from opentelemetry.trace import get_tracer
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
 from .applications import Application, ByHand, Bytes, Json
+from .limit import Limit
 from .modes import Mode
 
 BARE = "bare"
 BARE_JSON = "bare + json"
+LIMIT = "limit"
 
 _PLUGIN_SETTINGS: dict[str, dict[str, Any]] = {
     "plugin": {},
@@ -84,13 +86,13 @@ class Variant:
             NATSInstrumentor().uninstrument()
 
 
-def make_variants(document: dict[str, Any], modes: list[Mode]) -> list[Variant]:
-    """Every variant, for messages of ``document``."""
+def make_variants(document: dict[str, Any], mode: Mode) -> list[Variant]:
+    """Every variant, for messages of ``document`` in a service whose SDK is in ``mode``."""
     plain = [
         Variant(BARE, Bytes(document)),
         Variant(BARE_JSON, Json(document), has_json=True),
     ]
-    return plain + [variant for mode in modes for variant in _in_mode(document, mode)]
+    return plain + _in_mode(document, mode)
 
 
 def _in_mode(document: dict[str, Any], mode: Mode) -> list[Variant]:
@@ -100,8 +102,11 @@ def _in_mode(document: dict[str, Any], mode: Mode) -> list[Variant]:
         )
         for name, settings in _PLUGIN_SETTINGS.items()
     ]
-    by_hand = ByHand(document, get_tracer("benchmarks", tracer_provider=mode.provider))
+    tracer = get_tracer("benchmarks", tracer_provider=mode.provider)
+    limits = [Variant(LIMIT, Limit(document, tracer), mode)] if mode.provider else []
+    by_hand = ByHand(document, tracer)
     return [
+        *limits,
         *plugins,
         Variant("plugin, metrics", Bytes(document), mode, {}, has_metrics=True),
         Variant("plugin + json", Json(document), mode, {}, has_json=True),

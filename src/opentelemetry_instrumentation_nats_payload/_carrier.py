@@ -66,13 +66,20 @@ class Received(NamedTuple):
     embedded: Embedded | None
 
 
-def receive(telemetry: Telemetry, payload: bytes, headers: Mapping[str, str] | None) -> Received:
+def receive(
+    telemetry: Telemetry,
+    payload: bytes,
+    headers: Mapping[str, str] | None,
+    *,
+    is_outgoing: bool = False,
+) -> Received:
     """Look for a context: in our field, then in the aliases, then in the headers.
 
     The first valid span context wins; without one, the first that has anything, such as baggage.
+    A payload that goes out is looked at as a whole: only in a JSON object is anything replaced.
     """
     found: Embedded | None = None
-    member = telemetry.field.find(payload)
+    member = telemetry.field.find(payload) if is_outgoing else telemetry.field.read(payload)
     for embedded in _candidates(telemetry, member, payload, headers):
         if embedded is not None and embedded.span_context.is_valid:
             return Received(member, embedded)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from functools import partial, wraps
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import wrapt
@@ -12,14 +12,19 @@ from opentelemetry import context as context_api
 from opentelemetry.context import Context
 
 from . import _semconv
-from ._connection import discount
 from ._continuation import ambient
 from ._delivery import delivery_of
 from ._guard import guarded
 from ._message import Outgoing, message_of
 from ._operation import Operation, open_operation
 from ._patching import PatchTable, unbound
-from ._producer import Publish, fail_operation, start_publish
+from ._producer import (
+    Publish,
+    fail_operation,
+    fail_publish,
+    finish_publish,
+    start_publish,
+)
 from ._reply import with_echo, with_handling, with_reply
 from ._request import finish_request
 from ._subjects import Handling
@@ -45,13 +50,18 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
         reply: str = "",
         headers: dict[str, str] | None = None,
     ) -> None:
-        message = Outgoing(subject, payload, reply, headers)
         started = None
         if telemetry.is_active and isinstance(subject, str):  # nats-py has its own error for others
-            started = start_publish(telemetry, self, message)
+            started = start_publish(telemetry, self, subject, payload, reply, headers)
         if started is None:
             return await call(self, subject, payload, reply, headers)
-        return await _finish(started, self, message, partial(call, self, *started.message))
+        try:
+            await call(self, subject, started.payload, reply, started.headers)
+        except BaseException as error:
+            fail_publish(started, error)
+            raise
+        finish_publish(started, self, payload, headers)
+        return None
 
     return publish
 
@@ -74,11 +84,17 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
     @wraps(original)
     async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
         message = _bound(args, kwargs) if telemetry.is_active else None
-        started = start_publish(telemetry, self, message) if message else None
+        started = start_publish(telemetry, self, *message) if message else None
         if message is None or started is None:
             return await call(self, *args, **kwargs)
-        args, kwargs = _rebound(args, kwargs, message, started.message)
-        return await _finish(started, self, message, partial(call, self, *args, **kwargs))
+        args, kwargs = _rebound(args, kwargs, message, started)
+        try:
+            result = await call(self, *args, **kwargs)
+        except BaseException as error:
+            fail_publish(started, error)
+            raise
+        finish_publish(started, self, message.payload, message.headers)
+        return result
 
     return publish
 
@@ -93,7 +109,7 @@ def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outgoing | None:
 
 
 def _rebound(
-    args: tuple[Any, ...], kwargs: dict[str, Any], message: Outgoing, sent: Outgoing
+    args: tuple[Any, ...], kwargs: dict[str, Any], message: Outgoing, sent: Publish
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments with what we changed of them."""
     for position, name in ((1, "payload"), (3, "headers")):
@@ -105,26 +121,6 @@ def _rebound(
         else:
             kwargs = {**kwargs, name: value}
     return args, kwargs
-
-
-async def _finish(
-    started: Publish, client: Any, message: Outgoing, call: Callable[[], Awaitable[Any]]
-) -> Any:
-    """Publish, and end the operation."""
-    measured, is_whole, sent = started
-    try:
-        result = await call()
-    except BaseException as error:
-        if measured is not None and is_whole:
-            measured.end(error)
-        raise
-    if sent is not message and not client.is_connected:
-        discount(client, message, sent)
-    if measured is not None:
-        measured.tell_sent()
-        if is_whole:
-            measured.end()
-    return result
 
 
 def wrap_request(original: Any, telemetry: Telemetry) -> Any:

@@ -37,6 +37,7 @@ from . import _semconv
 from ._guard import guarded
 from ._headers import wire_size
 from ._message import Outgoing
+from ._series import Series
 from ._subjects import INBOX_PREFIXES
 from ._subscriber import Subscriber
 
@@ -48,38 +49,52 @@ class Connection:
     """One client, as the wrappers need it. Attributes are made anew when it reconnects.
 
     Attributes:
+        info: the server's INFO that was read last.
         attributes: of every span of this client.
+        sent, processed: the same and those of the operations that most spans are of.
         server: address and port of the server, if they are known.
         inbox_prefixes: what the subjects of replies to this client, and to others, start with.
+        max_payload: bytes of a message, headers and payload, that the server takes.
         api_prefixes: of JetStream APIs reached through this client that do not start with ``$``.
         supports_headers: whether the server takes headers; one that does not drops the connection.
     """
 
     __slots__ = (
-        "_info",
-        "_max_payload",
         "api_prefixes",
         "attributes",
         "inbox_prefixes",
+        "info",
+        "max_payload",
+        "processed",
+        "sent",
         "server",
         "supports_headers",
     )
 
     def __init__(self) -> None:
-        self._info: object = None
+        self.info: object = None
         self.supports_headers = False
-        self._max_payload = 0
+        self.max_payload = 0
         self.attributes: dict[str, str | int] = {_semconv.MESSAGING_SYSTEM: _semconv.SYSTEM_NATS}
+        self.sent = self.processed = self.attributes
         self.server: tuple[str, int] | None = None
         self.inbox_prefixes = INBOX_PREFIXES
         self.api_prefixes: tuple[str, ...] = ()
 
     def refresh(self, client: Any) -> None:
-        """Read the server's INFO again if it is another one than last time."""
+        """Read the server's INFO."""
         info = client._server_info
-        if info is self._info:
-            return
         self.attributes = _attributes(client, info)
+        self.sent = {
+            **self.attributes,
+            _semconv.MESSAGING_OPERATION_NAME: _semconv.OPERATION_PUBLISH,
+            _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_SEND,
+        }
+        self.processed = {
+            **self.attributes,
+            _semconv.MESSAGING_OPERATION_NAME: _semconv.OPERATION_PROCESS,
+            _semconv.MESSAGING_OPERATION_TYPE: _semconv.TYPE_PROCESS,
+        }
         address, port = (
             self.attributes.get(name) for name in (_semconv.SERVER_ADDRESS, _semconv.SERVER_PORT)
         )
@@ -87,8 +102,13 @@ class Connection:
         self.inbox_prefixes = (*INBOX_PREFIXES, client._inbox_prefix.decode() + ".")
         self.supports_headers = bool(info.get("headers"))
         # nats-py 2.2 does not read the server's limit into max_payload.
-        self._max_payload = min(info.get("max_payload", client.max_payload), client.max_payload)
-        self._info = info
+        self.max_payload = min(info.get("max_payload", client.max_payload), client.max_payload)
+        self.info = info
+
+    def sent_series(self, template: str | None) -> Series:
+        """What a publish is counted and measured as."""
+        publish, send = _semconv.OPERATION_PUBLISH, _semconv.TYPE_SEND
+        return Series(publish, send, template, None, None, self.server)
 
     def inbox_template(self, subject: str) -> str | None:
         """The pattern of the inboxes that ``subject`` is one of, such as ``_INBOX.>``."""
@@ -119,7 +139,7 @@ class Connection:
         Past ``max_payload`` the server drops the connection. While there is none, nats-py raises
         OutboundBufferLimitError once its buffer is full.
         """
-        if size > self._max_payload:
+        if size > self.max_payload:
             return False
         if client.is_connected:
             return True
@@ -131,7 +151,8 @@ def connection_of(client: Any) -> Connection:
     connection: Connection | None = client.__dict__.get(_ATTRIBUTE)
     if connection is None:
         connection = client.__dict__[_ATTRIBUTE] = Connection()
-    connection.refresh(client)
+    if connection.info is not client._server_info:
+        connection.refresh(client)
     return connection
 
 

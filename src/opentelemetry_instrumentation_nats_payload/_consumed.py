@@ -46,6 +46,11 @@ class Consumed(NamedTuple):
     """Seconds since the stream stored it, when it is delivered."""
 
     @property
+    def member(self) -> Member | None:
+        """What stands under the field's name."""
+        return self.received.member if self.received else None
+
+    @property
     def embedded(self) -> Embedded | None:
         """The context that the message carries."""
         return self.received.embedded if self.received else None
@@ -234,14 +239,14 @@ def consumer_attributes(delivery: ConsumerDelivery, subscriber: Subscriber) -> A
 
 
 @guarded(None)
-def hand_over(telemetry: Telemetry, consumed: Consumed, context: Context | None) -> None:
+def hand_over(
+    telemetry: Telemetry, message: Any, member: Member | None, context: Context | None
+) -> None:
     """Change ``message.data`` as ``consumed_field`` says; ``context`` is what to refresh it with.
 
     Only when the application gets the message: nats-py has subtracted ``len(message.data)`` from
     its count of pending bytes just before, and must find the size that came.
     """
-    message = consumed.message
-    member = consumed.received and consumed.received.member
     mode = telemetry.settings.consumed_field
     if member is None or member.carrier is None or mode == "keep":
         return

@@ -20,6 +20,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN
 
 from ._delivery import Delivery, current_delivery
+from ._w3c import SPAN_KEY
 
 WORK_KEY = context_api.create_key("nats-work")
 CONTINUED_KEY = context_api.create_key("nats-continued")
@@ -45,7 +46,7 @@ class Work:
         self.former_delivery = current_delivery.get()
         self.had_met_message = has_met_message.get()
         self.delivery = delivery
-        self.span = trace.get_current_span(context)
+        self.span = context.get(SPAN_KEY, INVALID_SPAN)
         self.is_over = False
 
 
@@ -55,7 +56,7 @@ def begin_work(context: Context, delivery: Delivery | None = None) -> Work:
     has_met_message.set(True)
     if delivery is not None and delivery.is_armed:
         current_delivery.set(delivery)
-    context_api.attach(context_api.set_value(WORK_KEY, work, context))
+    context_api.attach(Context({**context, WORK_KEY: work}))
     return work
 
 

@@ -50,7 +50,7 @@ def finish_fetch(telemetry: Telemetry, reception: Reception, messages: Sequence[
         receive_one(telemetry, reception, batch[0], count)
         return
     for consumed in batch:
-        hand_over(telemetry, consumed, None)
+        hand_over(telemetry, consumed.message, consumed.member, None)
         context = context_of(telemetry, consumed)
         hand_to_task(telemetry, consumed, context)
     metrics = telemetry.metrics()

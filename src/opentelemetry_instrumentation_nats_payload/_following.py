@@ -33,7 +33,7 @@ from ._delivery import Delivery, current_delivery, remember
 from ._guard import guarded
 from ._telemetry import Telemetry
 
-_QUEUE_KEY = context_api.create_key("nats-queue")
+QUEUE_KEY = context_api.create_key("nats-queue")
 
 
 class _Handoff:
@@ -99,7 +99,8 @@ def arm(telemetry: Telemetry, delivery: Delivery) -> None:
         task = _current_task()
         delivery.owner = None if task is None else ref(task)
         delivery.is_armed = True
-        telemetry.has_armed = telemetry.has_armed or bool(delivery.context)
+        if not telemetry.has_armed and delivery.context:
+            telemetry.note_armed()
 
 
 def follow_nothing(telemetry: Telemetry, message: Any) -> None:
@@ -152,8 +153,8 @@ def _go_on(context: Context, delivery: Delivery | None) -> None:
     former = context_api.get_current()
     if CONTINUED_KEY in former:
         give_back(_HANDOFF)
-        if _QUEUE_KEY in former and _QUEUE_KEY not in context:  # a message that came through it
-            context = context_api.set_value(_QUEUE_KEY, former[_QUEUE_KEY], context)
+        if QUEUE_KEY in former and QUEUE_KEY not in context:  # a message that came through it
+            context = context_api.set_value(QUEUE_KEY, former[QUEUE_KEY], context)
     continue_in(context, _HANDOFF)
     current_delivery.set(delivery)
 
@@ -189,7 +190,7 @@ def leave_for(queue: object) -> bool:
         return False
     give_back(_HANDOFF)
     current_delivery.set(None)
-    return context.get(_QUEUE_KEY) is not queue
+    return context.get(QUEUE_KEY) is not queue
 
 
 def to_follow(context: Context) -> dict[str, Any]:
@@ -199,13 +200,13 @@ def to_follow(context: Context) -> dict[str, Any]:
     work = _work_in(context)
     if work is not None and work.delivery is not None and work.delivery.context is None:
         return {}  # it is excluded, whatever its task was made by
-    own = (WORK_KEY, CONTINUED_KEY, _QUEUE_KEY)  # of the task that puts
+    own = (WORK_KEY, CONTINUED_KEY, QUEUE_KEY)  # of the task that puts
     return {key: value for key, value in context.items() if key not in own}
 
 
 def through(queue: object, values: dict[str, Any]) -> Context:
     """The context of an item that has come through ``queue``."""
-    return Context({**values, _QUEUE_KEY: queue})
+    return Context({**values, QUEUE_KEY: queue})
 
 
 def without_messages(context: Context) -> Context:

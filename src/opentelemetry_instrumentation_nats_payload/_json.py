@@ -32,22 +32,20 @@ def as_object(payload: bytes) -> bytes | None:
     them; what comes back may have other values in their places. None for anything else, and for
     a document nested deeper than the interpreter's recursion limit.
     """
-    if not _has_braces(payload) or not _is_utf8(payload):
+    has_braces = payload[:1] == b"{" and payload[-1:] == b"}"
+    if not has_braces and not _has_braces(payload.strip(WHITESPACE)):
+        return None
+    # msgspec does not look at the bytes of strings that it skips.
+    if not payload.isascii() and not _is_utf8(payload):
         return None
     return _backend.as_strict(payload)
 
 
 def _has_braces(payload: bytes) -> bool:
-    if payload[:1] == b"{" and payload[-1:] == b"}":
-        return True
-    trimmed = payload.strip(WHITESPACE)
-    return trimmed[:1] == b"{" and trimmed[-1:] == b"}"
+    return payload[:1] == b"{" and payload[-1:] == b"}"
 
 
 def _is_utf8(payload: bytes) -> bool:
-    # msgspec does not look at the bytes of strings that it skips.
-    if payload.isascii():
-        return True
     try:
         payload.decode()
     except UnicodeDecodeError:

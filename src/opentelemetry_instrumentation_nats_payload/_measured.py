@@ -78,7 +78,7 @@ class Measured:
         """End the operation, with ``error`` as failed; see :func:`end_span`."""
         ended_at = time_ns()
         if self.span is not None:
-            end_span(self.span, error, ended_at, record=record)
+            end_span(self.span, error, ended_at, record)
         if self._metrics is not None and self._series is not None:
             self._record(self._metrics, self._series, error, ended_at)
 

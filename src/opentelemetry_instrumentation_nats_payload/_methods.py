@@ -25,7 +25,7 @@ from . import (
     _semconv,
     _settle,
 )
-from ._guard import logger
+from ._guard import guarded, logger
 from ._patching import PatchTable
 from ._telemetry import Telemetry
 
@@ -67,10 +67,20 @@ def _replace_messages(patches: PatchTable, telemetry: Telemetry) -> None:
 
 def _replace_handoffs(patches: PatchTable, telemetry: Telemetry) -> None:
     if telemetry.follows_messages:
-        patches.define(Msg, "data", _message_data.make_property(b""))
+        data = _message_data.make_property(b"")
+        telemetry.watch_readers = partial(_watch_readers, patches, telemetry, data)
+        # Otherwise once there is a message to follow: until then nothing is to cost anything.
+        if telemetry.has_ever_armed:
+            telemetry.watch_readers()
     if telemetry.settings.follow_handoff in ("queue", "all"):
         put_nowait = partial(_queues.wrap_put_nowait, telemetry=telemetry, message_type=Msg)
         patches.replace(asyncio.Queue, "put_nowait", put_nowait)
+
+
+@guarded(None)
+def _watch_readers(patches: PatchTable, telemetry: Telemetry, data: property) -> None:
+    if telemetry.is_active:
+        patches.define(Msg, "data", data)
 
 
 def _itself(message: Msg) -> Msg:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter, time_ns
-from typing import Any, NamedTuple
+from typing import Any
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -24,26 +24,17 @@ from ._consumed import (
     parent_and_links,
     series_of,
 )
-from ._continuation import Work, begin_work, end_work
+from ._continuation import begin_work, end_work
 from ._delivery import Delivery, remember
 from ._following import arm, follow_nothing
 from ._guard import guarded
 from ._hooks import call_hook
 from ._measured import Measured
+from ._plain_process import Process, start_plain_process
 from ._reply import with_handling, with_reply
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry
-
-
-class Process(NamedTuple):
-    """A message being processed."""
-
-    measured: Measured | None
-    work: Work
-    delivery: Delivery
-    started_at: float
-    """By ``time.perf_counter``, in seconds; 0 for a message that is not to be acknowledged."""
 
 
 @guarded(None)
@@ -53,6 +44,11 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     Nothing of the current context goes in: nats-py runs callbacks in a task that copied whatever
     was current when ``subscribe`` was called.
     """
+    if _is_idle(telemetry, message):
+        return None
+    plain = start_plain_process(telemetry, subscriber, message)
+    if plain is not None:
+        return plain
     consumed = consume(telemetry, subscriber, message)
     if consumed is None:
         if not is_reserved(message.subject):
@@ -66,7 +62,7 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     measured = measure(telemetry, consumed, span, started_at, is_delivery=True)
     if span is not None:
         context = trace.set_span_in_context(span, context)
-    hand_over(telemetry, consumed, context if span is not None else None)
+    hand_over(telemetry, consumed.message, consumed.member, context if span is not None else None)
     if measured is None and not context and not context_api.get_current():
         follow_nothing(telemetry, message)
         return None
@@ -74,6 +70,13 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     arm(telemetry, delivery)
     remember(message, delivery)
     return begin(telemetry, measured, context, delivery, consumed)
+
+
+def _is_idle(telemetry: Telemetry, message: Any) -> bool:
+    """Whether there is no SDK, and nothing to pass on: not now, and not before."""
+    if message.headers or message.reply or telemetry.has_armed or not telemetry.is_idle():
+        return False
+    return not context_api.get_current() and telemetry.has_no_field(message.data)
 
 
 def _pass_over(message: Any) -> Process:

@@ -19,7 +19,8 @@ from ._consumed import Consumed, context_of
 from ._continuation import ambient
 from ._delivery import Delivery, current_delivery, delivery_of, remember
 from ._guard import guarded
-from ._process import Process, begin, finish_process, measure, start_span
+from ._plain_process import Process
+from ._process import begin, finish_process, measure, start_span
 from ._reply import with_reply
 from ._subjects import Destination, Handling
 from ._subscriber import Subscriber

@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanContext
 
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
+from ._connection import discount
 from ._coverage import outcome_of, sent_outcome
 from ._following import note_begun
 from ._guard import guarded, logger
@@ -21,6 +22,7 @@ from ._hooks import PublishDetails, call_hook, frozen_headers
 from ._measured import Measured
 from ._message import Outgoing
 from ._operation import Operation, close_operation, take_operation
+from ._plain_publish import start_plain_publish
 from ._reply import is_echo
 from ._role import Role
 from ._sender import Sender, measure, sender_of, start_send_span
@@ -34,19 +36,56 @@ class Publish(NamedTuple):
     is_whole: bool
     """Whether that ends with the publish, and is no longer operation."""
 
-    message: Outgoing
+    payload: Any
+    headers: dict[str, str] | None
     """What goes out."""
 
 
 @guarded(None)
-def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publish | None:
+def start_publish(
+    telemetry: Telemetry,
+    client: Any,
+    subject: str,
+    payload: Any,
+    reply: str,
+    headers: dict[str, str] | None,
+) -> Publish | None:
     """Start the span and write the context; None if the message goes out without us."""
-    operation = take_operation(message.subject)
-    if operation is not None and operation.is_retry:
-        return None  # it has its span
     context = context_api.get_current()
-    sender = sender_of(telemetry, client, operation, message.subject, context)
-    return None if sender is None else _start(telemetry, sender, message, context)
+    if not context and telemetry.is_idle():
+        return None  # no SDK, and nothing to pass on
+    operation = take_operation(subject)
+    if operation is None:
+        if headers is None and type(payload) is bytes:
+            plain = start_plain_publish(telemetry, client, subject, payload, context)
+            if plain is not None:
+                return Publish(plain[0], True, plain[1], None)
+    elif operation.is_retry:
+        return None  # it has its span
+    sender = sender_of(telemetry, client, operation, subject, context)
+    if sender is None:
+        return None
+    return _start(telemetry, sender, Outgoing(subject, payload, reply, headers), context)
+
+
+def finish_publish(
+    started: Publish, client: Any, payload: Any, headers: dict[str, str] | None
+) -> None:
+    """End a publish that nats-py has taken, of ``payload`` and ``headers`` as they were."""
+    measured, is_whole, sent, sent_headers = started
+    if not client.is_connected and (sent is not payload or sent_headers is not headers):
+        discount(client, Outgoing("", payload, "", headers), Outgoing("", sent, "", sent_headers))
+    if measured is not None:
+        if measured.outcome is not None:
+            measured.tell_sent()
+        if is_whole:
+            measured.end()
+
+
+def fail_publish(started: Publish, error: BaseException) -> None:
+    """End a publish that raised; of an operation, that has its own end."""
+    if started.measured is not None and started.is_whole:
+        started.measured.end(error)
 
 
 def fail_operation(
@@ -122,7 +161,7 @@ def _started(
         sender.operation.tell_start(message, measured)
     if measured is None and sent is message:
         return None
-    return Publish(measured, sender.operation is None, sent)
+    return Publish(measured, sender.operation is None, sent.payload, sent.headers)
 
 
 @guarded(None)
@@ -146,7 +185,9 @@ def _without_echo(
 def _embedded_in(telemetry: Telemetry, message: Outgoing) -> Received | None:
     """What the message carries already; None for what nats-py would not send as bytes."""
     payload = _as_bytes(message.payload)
-    return None if payload is None else receive(telemetry, payload, message.headers)
+    return (
+        None if payload is None else receive(telemetry, payload, message.headers, is_outgoing=True)
+    )
 
 
 def _as_bytes(payload: Any) -> bytes | None:

@@ -97,7 +97,12 @@ def receive_one(
     span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more, started_at)
     if span is not None and outer is None:
         context = trace.set_span_in_context(span, context)
-    hand_over(telemetry, consumed, context if span is not None and outer is None else None)
+    hand_over(
+        telemetry,
+        consumed.message,
+        consumed.member,
+        context if span is not None and outer is None else None,
+    )
     hand_to_task(telemetry, consumed, context)
     if span is not None and telemetry.receive_hook is not None and span.is_recording():
         call_hook(telemetry.receive_hook, span, ReceiveDetails((details_of(consumed),)))
