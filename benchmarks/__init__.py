@@ -1,1 +1,5 @@
-"""What tracing costs: ``python -m benchmarks`` and ``python -m benchmarks.codec``."""
+"""What tracing costs: ``python -m benchmarks``.
+
+Its parts have commands of their own: ``python -m benchmarks.codec``, ``.latency``, ``.startup`` and
+``.handoff``.
+"""

@@ -1,56 +1,83 @@
-"""CPU time of a message with and without tracing: ``python -m benchmarks``."""
+"""What tracing costs, all of it: ``python -m benchmarks``."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import signal
 import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import asdict
 
-from opentelemetry_instrumentation_nats_payload import __version__
-
+from . import codec, latency, machine, plot, reached, report, startup
 from .documents import MIN_SIZE
+from .fragments import Part, add_output, as_json, write
+from .modes import SAMPLED
 from .plan import Plan
-from .results import save, table
+from .results import Results
+from .tables import Table
 
-# What nats-server takes is 1 MiB, the field included.
-_MAX_SIZE = 1_000_000
+_MAX_SIZE = 1024 * 1024
+_SIZES, _QUICK_SIZES = [200, 1024, 16 * 1024, 256 * 1024, _MAX_SIZE], [200, 16 * 1024]
+_ROUNDS, _QUICK_ROUNDS = 28, 4
+_MESSAGES, _QUICK_MESSAGES = 100, 50
+_PARTS = ("messages", "codec", "latency", "startup")
+_COMMAND = "python -m benchmarks"
 _METHOD = """\
-CPU time of a process that publishes a message and takes it back from a nats-server over loopback,
-to the end of the callback. Medians over {rounds} rounds, in which the variants take turns with
-{messages} messages each; ratios and differences are those of the same round.
-{burst_meaning}
-
-bare, plugin        send the same bytes each time and do not decode what comes
-+ json, by hand     make JSON of a dict for each message and decode it in the callback, which
-                    services do with and without tracing: compare them with bare + json
-by hand             a producer span, propagate.inject into the dict; propagate.extract from the
-                    dict, a consumer span
-keep, strip         what the plugin does with the field before the callback; refresh by default
-excluded            the plugin, for a subject that it leaves alone
-metrics             durations and counts are recorded, in each mode; collecting them is not timed
-no SDK              the API's stand-ins for spans: none is recorded, nothing propagated
-sampled out         spans that are not recorded, whose context is propagated
-sampled             spans are made and ended, then dropped: no export is part of the time
-added               over bare, or over bare + json for what makes JSON itself"""
+messages   CPU time of a process that publishes a message and takes it back from a nats-server over
+           loopback, to the end of the callback. Medians over rounds, in which the variants take
+           turns with {messages} messages each; ratios and differences are those of the same round.
+           Messages go out in bursts of {burst}.
+codec      CPU time of one call, without NATS.
+latency    Two services in two processes.
+startup    What importing and instrumenting adds, in fresh processes."""
 
 
 def main() -> None:
-    """Measure, then print the table."""
+    """Measure, then print the tables."""
     options = _parse()
-    plan = Plan(options.sizes, options.rounds, options.messages, options.burst)
     signal.signal(signal.SIGTERM, _exit)
-    print(_method(plan), _versions(), sep="\n\n", flush=True)
+    print(_method(options), machine.as_text(machine.description()), sep="\n\n", flush=True)
     start = time.monotonic()
-    results = plan.run()
-    print(table(results))
+    parts: list[Part] = []
+    for part in _measured(options):
+        print(f"\n{part.text()}", flush=True)
+        parts.append(part)
+        if options.rst:
+            write(options.rst, part, _COMMAND)
     print(f"\nmeasured in {time.monotonic() - start:.0f} s")
     if options.json:
-        save(results, options.json)
+        values = {part.name: part.values for part in parts}
+        options.json.write_text(as_json(values), encoding="utf-8")
+
+
+def _measured(options: argparse.Namespace) -> Iterator[Part]:
+    """Each part once it is there."""
+    wanted = options.parts
+    results = of_codec = of_startup = None
+    if "messages" in wanted:
+        results = Plan(options.sizes, options.rounds, options.messages, options.burst).run()
+        yield _messages(results)
+    if "codec" in wanted:
+        of_codec = codec.measure(quick=options.quick)
+        yield codec.part(of_codec)
+    if "latency" in wanted:
+        yield latency.part(latency.measure(quick=options.quick))
+    if "startup" in wanted:
+        of_startup = startup.measure(quick=options.quick)
+        yield startup.part(of_startup)
+    if results or of_codec or of_startup:
+        table = reached.table(results, of_codec, of_startup)
+        yield Part("reached", {"performance-reached": [table]}, table.rows)
+
+
+def _messages(results: Results) -> Part:
+    pictures = {"performance": plot.by_mode(results)}
+    if len(results.sizes) > 1:
+        pictures["performance-sizes"] = plot.by_size(results, SAMPLED)
+    tables: dict[str, list[Table]] = {"performance-messages": list(report.tables(results))}
+    return Part("messages", tables, [asdict(result) for result in results], pictures)
 
 
 def _exit(signal_number: int, _: object) -> None:
@@ -59,17 +86,19 @@ def _exit(signal_number: int, _: object) -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--sizes", type=_size, nargs="+", default=[200, 1024, 16384], metavar="BYTES"
-    )
-    parser.add_argument("--rounds", type=_positive, default=40)
-    parser.add_argument("--messages", type=_positive, default=100, help="a round and variant")
+    parser = argparse.ArgumentParser(prog=_COMMAND, description=__doc__)
+    parser.add_argument("--sizes", type=_size, nargs="+", metavar="BYTES")
+    parser.add_argument("--rounds", type=_positive, help="half of them for large messages")
+    parser.add_argument("--messages", type=_positive, help="a round and variant, if small")
     parser.add_argument(
         "--burst", type=_positive, help="messages on their way at once; all of them by default"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results too")
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, default=_PARTS, metavar="PART")
+    add_output(parser)
     options = parser.parse_args()
+    options.sizes = options.sizes or (_QUICK_SIZES if options.quick else _SIZES)
+    options.rounds = options.rounds or (_QUICK_ROUNDS if options.quick else _ROUNDS)
+    options.messages = options.messages or (_QUICK_MESSAGES if options.quick else _MESSAGES)
     options.burst = min(options.burst or options.messages, options.messages)
     settings = sorted(name for name in os.environ if name.startswith("OTEL_"))
     if settings:
@@ -78,32 +107,21 @@ def _parse() -> argparse.Namespace:
 
 
 def _size(text: str) -> int:
-    number = int(text)
-    if not MIN_SIZE <= number <= _MAX_SIZE:
-        raise argparse.ArgumentTypeError(f"between {MIN_SIZE} and {_MAX_SIZE}, not {number}")
-    return number
+    size = int(text)
+    if not MIN_SIZE <= size <= _MAX_SIZE:
+        raise argparse.ArgumentTypeError(f"between {MIN_SIZE} and {_MAX_SIZE}, not {size}")
+    return size
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"1 or more, not {number}")
-    return number
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"1 or more, not {value}")
+    return value
 
 
-def _method(plan: Plan) -> str:
-    meaning = (
-        f"Messages go out in bursts of {plan.burst}, with which nats-py is at its cheapest and the "
-        "ratios are\nat their highest (--burst 1 for the opposite)."
-    )
-    if plan.burst == 1:
-        meaning = "They go out one by one: each costs nats-py system calls and turns of the loop."
-    return _METHOD.format(rounds=plan.rounds, messages=plan.messages, burst_meaning=meaning)
-
-
-def _versions() -> str:
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("nats-py", "opentelemetry-sdk"))
-    return f"plugin {__version__}, {libraries}, Python {platform.python_version()}"
+def _method(options: argparse.Namespace) -> str:
+    return _METHOD.format(messages=options.messages, burst=options.burst)
 
 
 if __name__ == "__main__":

@@ -2,65 +2,191 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from timeit import Timer
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from statistics import median
 
-from opentelemetry_instrumentation_nats_payload._json import as_object, encode_carrier
+import msgspec
+
 from opentelemetry_instrumentation_nats_payload._payload import PayloadField
 
-from .documents import encode, make_document
+from .clock import interleaved
+from .codec_payloads import ADVERSARIAL, DOCUMENT, FIELD, PLAIN, plain, spliced
+from .fragments import Part, run_alone
+from .results import Spread, spread
+from .tables import Table, number, size_name
 
-_SIZES = (200, 1024, 16 * 1024, 1024 * 1024)
-_REPEATS = 7
-_SECONDS_PER_REPEAT = 0.01
-_FIELD = PayloadField("_otel_trace_headers")
-_CARRIER = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+SIZES = (200, 1024, 16 * 1024, 256 * 1024, 1024 * 1024)
+_ROUNDS, _QUICK_ROUNDS = 25, 3
+_ADVERSARIAL_SIZES = (1024 * 1024, 4 * 1024 * 1024)
+
+COPY = "one copy"
+VALIDATION = "msgspec validates, one copy"
+INJECT = "inject: looked for, spliced in"
+READ = "read, spliced in by us"
+REFRESH = "refresh: read, written again"
+STRIP = "strip: read, cut"
+
+_field = PayloadField(FIELD)
+_validate = msgspec.json.Decoder(msgspec.Raw).decode
+
+Operations = dict[str, Callable[[], object]]
+Times = Mapping[tuple[str, int], list[float]]
 
 
-def main() -> None:
-    """Print the microseconds of each operation at each payload size."""
-    columns = [_operations(size) for size in _SIZES]
-    print("microseconds, the least of repeated measurements\n")
-    print(f"{'payload bytes':<36}" + "".join(f"{size:>10}" for size in _SIZES))
-    for name in columns[0]:
-        times = "".join(f"{_microseconds(column[name]):>10.2f}" for column in columns)
-        print(f"{name:<36}{times}", flush=True)
+@dataclass(frozen=True)
+class Codec:
+    """CPU microseconds of a call, one for each round."""
+
+    times: Times
+    """By operation and size."""
+
+    adversarial: Times
+    """By payload and size: what publishing and reading it takes together."""
+
+    loads: Times
+    """The same of ``json.loads`` alone, at the first size."""
+
+    def ratio(self, mine: tuple[str, int], theirs: tuple[str, int]) -> Spread:
+        """How many times as long, within a round."""
+        pairs = zip(self.times[mine], self.times[theirs], strict=True)
+        return spread([one / other for one, other in pairs])
+
+    def copies_added(self, name: str, size: int) -> Spread:
+        """What ``name`` takes longer than reading, in times of a copy."""
+        columns = (self.times[key, size] for key in (name, READ, COPY))
+        return spread([(own - read) / copy for own, read, copy in zip(*columns, strict=True)])
 
 
-def _operations(size: int) -> dict[str, Callable[[], object]]:
-    document = make_document(size)
-    payload = encode(document)
-    spliced = _injected(payload)
-    leading = encode({_FIELD.name: _CARRIER, **document})
-    member = _FIELD.find(spliced)
-    first = _FIELD.find(leading)
-    assert member is not None
-    assert first is not None
+def measure(*, quick: bool = False) -> Codec:
+    """Take turns, in this process."""
+    rounds = _QUICK_ROUNDS if quick else _ROUNDS
+    by_size = {(name, size): call for size in SIZES for name, call in _operations(size).items()}
+    adversarial = {
+        (name, size): _both_ways(make(size))
+        for size in _ADVERSARIAL_SIZES
+        for name, make in ADVERSARIAL.items()
+    }
+    size = _ADVERSARIAL_SIZES[0]
+    loads = {(name, size): _loads(make(size)) for name, make in ADVERSARIAL.items()}
+    return Codec(
+        interleaved(by_size, rounds),
+        interleaved(adversarial, (rounds + 2) // 3),
+        interleaved(loads, (rounds + 4) // 5),
+    )
+
+
+def _operations(size: int) -> Operations:
+    payload = plain(size)
+    with_field = spliced(payload)
+    truncated, array = payload[:-1], b"[" + payload + b"]"
     return {
-        "find, no field": lambda: _FIELD.find(payload),
-        "find, field spliced in by us": lambda: _FIELD.find(spliced),
-        "find, field first": lambda: _FIELD.find(leading),
-        "as_object": lambda: as_object(payload),
-        "slot": lambda: _FIELD.slot(payload, None),
-        "inject (slot, encode, fill)": lambda: _injected(payload),
-        "cut, field spliced in by us": lambda: _FIELD.cut(spliced, member),
-        "cut, field first": lambda: _FIELD.cut(leading, first),
+        COPY: lambda: payload + b"}",
+        VALIDATION: lambda: (_validate(payload), payload + b"}"),
+        "json.loads": _loads(payload),
+        INJECT: lambda: _inject(payload),
+        "inject: not JSON at its end": lambda: _inject(truncated),
+        "inject: an array": lambda: _inject(array),
+        "read, no field there": lambda: _read(payload),
+        READ: lambda: _read(with_field),
+        "read, by its shape": lambda: _field.read(with_field),
+        "find: read, validated": lambda: _field.find(with_field),
+        REFRESH: lambda: _refresh(with_field),
+        STRIP: lambda: _strip(with_field),
     }
 
 
-def _injected(payload: bytes) -> bytes:
-    slot = _FIELD.slot(payload, None)
-    carrier = encode_carrier(_CARRIER)
-    assert slot is not None
-    assert carrier is not None
-    return slot.fill(payload, carrier)
+def _loads(payload: bytes) -> Callable[[], object]:
+    def run() -> None:
+        with suppress(ValueError, RecursionError):
+            json.loads(payload)
+
+    return run
 
 
-def _microseconds(operation: Callable[[], object]) -> float:
-    timer = Timer(operation)
-    number = max(1, int(_SECONDS_PER_REPEAT / max(timer.timeit(1), 1e-7)))
-    return min(timer.repeat(_REPEATS, number)) / number * 1e6
+def _inject(payload: bytes) -> bytes | None:
+    """What a publish does: the field must not be there yet."""
+    if not _field.is_absent(payload):
+        return None
+    return _field.splice(payload, DOCUMENT)
+
+
+def _read(payload: bytes) -> object:
+    """What a delivery does: the exact way where the short one finds nothing."""
+    document = _field.read_spliced(payload, len(DOCUMENT))
+    if document is not None:
+        return document
+    return None if _field.is_absent(payload) else _field.read(payload)
+
+
+def _refresh(payload: bytes) -> bytes:
+    _read(payload)
+    return b"".join((payload[: -len(DOCUMENT) - 1], DOCUMENT, b"}"))
+
+
+def _strip(payload: bytes) -> bytes:
+    member = _field.read(payload)
+    return payload if member is None else _field.cut(payload, member)
+
+
+def _both_ways(payload: bytes) -> Callable[[], object]:
+    """Publish it and read it, whatever it is; and find and cut the field, exactly."""
+
+    def run() -> None:
+        _inject(payload)
+        _read(payload)
+        member = _field.find(payload)
+        if member is not None:
+            _field.cut(payload, member)
+
+    return run
+
+
+def tables(codec: Codec) -> list[Table]:
+    """By size, and of the adversarial payloads."""
+    names = list(dict.fromkeys(name for name, _ in codec.times))
+    rows = [(name, *(number(median(codec.times[name, size])) for size in SIZES)) for name in names]
+    header = ("", *map(size_name, SIZES))
+    return [Table("CPU µs of one call, by payload size", [header, *rows]), _adversarial(codec)]
+
+
+def _adversarial(codec: Codec) -> Table:
+    small, large = _ADVERSARIAL_SIZES
+    rows: list[Sequence[str]] = [("", "CPU ms", "x plain", "4 MiB, x", "json.loads, ms")]
+    for name in ADVERSARIAL:
+        own = codec.adversarial[name, small]
+        to_plain = _median_ratio(own, codec.adversarial[PLAIN, small])
+        growth = _median_ratio(codec.adversarial[name, large], own)
+        loads = median(codec.loads[name, small])
+        values = (median(own) / 1000, to_plain, growth, loads / 1000)
+        rows.append((name, *map(number, values)))
+    return Table("Every step once on a payload of 1 MiB", rows)
+
+
+def _median_ratio(mine: list[float], theirs: list[float]) -> float:
+    return median(one / other for one, other in zip(mine, theirs, strict=True))
+
+
+def part(codec: Codec) -> Part:
+    """For the page and for JSON."""
+    by_size, adversarial = tables(codec)
+    return Part(
+        "codec",
+        {"performance-codec": [by_size], "performance-adversarial": [adversarial]},
+        {
+            "microseconds": [
+                {"operation": name, "size": size, **asdict(spread(times))}
+                for (name, size), times in codec.times.items()
+            ],
+            "adversarial": [
+                {"payload": name, "size": size, **asdict(spread(times))}
+                for (name, size), times in codec.adversarial.items()
+            ],
+        },
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run_alone("codec", __doc__, lambda quick: part(measure(quick=quick)))

@@ -13,8 +13,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from .variants import Variant
+from .wire import Wire
 
-_TIMEOUT = 30.0
+_TIMEOUT = 60.0
 # Python specialises its code for a class anew each time that a method of it was replaced.
 _WARM_UP = 20
 
@@ -24,15 +25,23 @@ class Exchange:
 
     def __init__(self, client: Client, variant: Variant, subject: str) -> None:
         self.variant = variant
+        self.wire_size = 0
+        """Bytes of one message as the server delivers it; known after :meth:`subscribe`."""
+
         self._client = client
         self._subject = subject
         self._expected = 0
         self._complete = asyncio.Event()
 
-    async def subscribe(self) -> None:
+    async def subscribe(self, address: str) -> None:
         """Subscribe as the variant does: the plugin wraps the callback here."""
         with self.variant.instrumented():
             await self._client.subscribe(self._subject, cb=self._receive)
+        wire = await Wire.open(address, self._subject)
+        with self.variant.publishing():
+            await self._exchange(1)
+        self.wire_size = len(await wire.message())
+        await wire.close()
 
     async def _receive(self, message: Msg) -> None:
         await self.variant.application.process(message)
@@ -42,18 +51,18 @@ class Exchange:
 
     async def measure(self, messages: int, burst: int) -> float:
         """CPU microseconds per message. Instrumenting and the first messages do not count."""
-        spans = self.variant.recorded_spans
-        counted = self.variant.recorded_messages
-        with self.variant.instrumented():
-            await asyncio.wait_for(self._timed(_WARM_UP, burst), _TIMEOUT)
+        variant, warm_up = self.variant, min(_WARM_UP, messages)
+        spans, counted = variant.mode.spans.count, variant.recorded_messages
+        with variant.publishing():
+            await asyncio.wait_for(self._timed(warm_up, burst), _TIMEOUT)
             gc.collect()
             used = await asyncio.wait_for(self._timed(messages, burst), _TIMEOUT)
-        spans = self.variant.recorded_spans - spans
-        if spans != self.variant.spans_per_message * (_WARM_UP + messages):
-            raise RuntimeError(f"{self.variant.name} made {spans} spans")
-        counted = self.variant.recorded_messages - counted
-        if counted != self.variant.counts_per_message * (_WARM_UP + messages):
-            raise RuntimeError(f"{self.variant.name} counted {counted} messages")
+        spans = variant.mode.spans.count - spans
+        if spans != variant.spans_per_message * (warm_up + messages):
+            raise RuntimeError(f"{variant.name} made {spans} spans")
+        counted = variant.recorded_messages - counted
+        if counted != variant.counts_per_message * (warm_up + messages):
+            raise RuntimeError(f"{variant.name} counted {counted} messages")
         return used / messages * 1e6
 
     async def _timed(self, messages: int, burst: int) -> float:

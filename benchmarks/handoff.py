@@ -14,6 +14,7 @@ from . import handoff_messages as messages
 from . import handoff_micro as micro
 from .handoff_messages import FIELDS, FOLLOWS, VARIANTS, WAYS, Task, Times, Variant
 from .server import running_server
+from .tables import Table
 
 # See plan.py: a class whose methods were replaced a thousand times gets slower.
 _ROUNDS_PER_PROCESS = 12
@@ -27,13 +28,11 @@ def main() -> None:
     """Measure, print the tables, and write them where that is asked for."""
     options = _parse()
     times, least = _run(options.rounds, options.messages)
-    tables = list(_tables(times, least))
-    for title, rows in tables:
-        print(f"\n{title}")
-        for row in rows:
-            print(f"{row[0]:<50}" + "".join(f"{cell:>10}" for cell in row[1:]))
+    tables = [Table(title, rows) for title, rows in _tables(times, least)]
+    for table in tables:
+        print(f"\n{table.text()}")
     if options.rst:
-        text = "\n".join(_as_rst(title, rows) for title, rows in tables)
+        text = "\n".join(table.rst() for table in tables)
         header = f".. Written by {_COMMAND} --rst FILE, on Python {platform.python_version()}.\n\n"
         options.rst.write_text(header + text, encoding="utf-8")
 
@@ -95,15 +94,6 @@ def _messages(times: Times) -> Rows:
 def _put_and_get(least: micro.Micro, name: str) -> Sequence[str]:
     plain, followed = least.plain[name], least.followed[name]
     return [name, f"{plain:.3f}", f"{followed:.3f}", f"{followed / plain:.2f}"]
-
-
-def _as_rst(title: str, rows: Rows) -> str:
-    start = f".. list-table:: {title}\n   :header-rows: 1\n   :stub-columns: 1\n\n"
-    return start + "".join(
-        f"   {' ' if number else '*'} - {cell}".rstrip() + "\n"
-        for row in rows
-        for number, cell in enumerate(row)
-    )
 
 
 if __name__ == "__main__":

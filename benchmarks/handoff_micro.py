@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
-from .modes import Mode, make_modes
+from .modes import SAMPLED, Mode, make_mode
 
 PLAIN = "plain attribute"
 UNARMED = "a message that was not armed"
@@ -57,7 +57,7 @@ def measure(address: str, rounds: int) -> Micro:
 
 
 async def _measure(address: str, rounds: int) -> Micro:
-    mode = make_modes()[-1]
+    mode = make_mode(SAMPLED)
     reads, plain, followed = (defaultdict[str, float](lambda: 1e9) for _ in range(3))
     client = await nats.connect(address, allow_reconnect=False)
     try:

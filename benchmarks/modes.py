@@ -59,7 +59,9 @@ class Mode:
 
 
 NO_SDK = "no SDK"
-_SAMPLERS = {"sampled out": ALWAYS_OFF, "sampled": ALWAYS_ON}
+SAMPLED_OUT = "sampled out"
+SAMPLED = "sampled"
+_SAMPLERS = {SAMPLED_OUT: ALWAYS_OFF, SAMPLED: ALWAYS_ON}
 MODES = (NO_SDK, *_SAMPLERS)
 """An SDK may be missing, sample nothing, or sample all."""
 

@@ -17,7 +17,7 @@ from .documents import make_document
 from .exchange import Exchange
 from .modes import make_mode
 from .results import Sample
-from .variants import Variant, make_variants
+from .variants import make_variants
 
 
 @dataclass(frozen=True)
@@ -57,23 +57,26 @@ async def _measure(task: Task) -> list[Sample]:
     finally:
         await client.close()
     return [
-        _sample(task, exchange.variant, list(of_variant))
+        _sample(task, exchange, list(of_variant))
         for exchange, of_variant in zip(exchanges, zip(*times, strict=True), strict=True)
     ]
 
 
-def _sample(task: Task, variant: Variant, times: list[float]) -> Sample:
-    return Sample(task.size, task.mode, variant.name, variant.has_json, times)
+def _sample(task: Task, exchange: Exchange, times: list[float]) -> Sample:
+    variant = exchange.variant
+    return Sample(
+        task.size, task.mode, variant.name, variant.has_json, exchange.wire_size, tuple(times)
+    )
 
 
 async def _subscribed(client: Client, task: Task) -> list[Exchange]:
     variants = make_variants(make_document(task.size), make_mode(task.mode))
     exchanges = [
-        Exchange(client, variant, f"benchmarks.{task.size}.{number}")
+        Exchange(client, variant, f"benchmarks.{number:02}")
         for number, variant in enumerate(variants)
     ]
     for exchange in exchanges:
-        await exchange.subscribe()
+        await exchange.subscribe(task.address)
     return exchanges
 
 

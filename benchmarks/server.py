@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+# The default is 1 MiB. A message of 1 MiB takes the field if the server takes more than that.
+MAX_PAYLOAD = 2 * 1024 * 1024
 _START_TIMEOUT = 10.0
 _STOP_TIMEOUT = 5.0
 _POLL_INTERVAL = 0.02
@@ -22,7 +24,10 @@ _POLL_INTERVAL = 0.02
 def running_server() -> Generator[str]:
     """The address of a nats-server that lives as long as the block."""
     with TemporaryDirectory(prefix="benchmarks-") as directory:
-        command = [_executable(), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", directory]
+        configuration = Path(directory, "nats.conf")
+        configuration.write_text(f"max_payload: {MAX_PAYLOAD}\n")
+        command = [executable(), "-a", "127.0.0.1", "-p", "-1", "-c", str(configuration)]
+        command += ["--ports_file_dir", directory]
         server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
             yield _address(Path(directory))
@@ -30,7 +35,7 @@ def running_server() -> Generator[str]:
             _stop(server)
 
 
-def _executable() -> str:
+def executable() -> str:
     """``nats-server`` beside the interpreter, else the one of the PATH."""
     beside = str(Path(sys.executable).parent)
     path = os.pathsep.join((beside, os.environ.get("PATH", "")))

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from opentelemetry.trace import get_tracer
-
-from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
+from opentelemetry import context as context_api
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    get_tracer,
+    set_span_in_context,
+)
 
 from .applications import Application, ByHand, Bytes, Json
+from .instrumentations import OTHER, Instrumentation, Other, Plugin, has_other, instrumented
 from .limit import Limit
-from .modes import Mode
+from .modes import SAMPLED, Mode
 
 BARE = "bare"
 BARE_JSON = "bare + json"
 LIMIT = "limit"
+BY_HAND = "by hand + json"
+PLUGIN = "plugin"
+EXCLUDED = "plugin, excluded"
+PROPAGATE_ONLY = "plugin, propagate only"
+PASSING_ON = "plugin, propagate only, passing on"
+METRICS = "plugin, metrics"
 
-_PLUGIN_SETTINGS: dict[str, dict[str, Any]] = {
-    "plugin": {},
-    "plugin, keep": {"consumed_field": "keep"},
-    "plugin, strip": {"consumed_field": "strip"},
-    "plugin, excluded": {"excluded_subjects": ("benchmarks.>",)},
+_ALL = ("benchmarks.>",)
+_TRACED = {
+    PLUGIN: Plugin(),
+    "plugin, headers": Plugin({"carrier": "headers"}),
+    "plugin, both": Plugin({"carrier": "both"}),
+    "plugin, auto": Plugin({"carrier": "auto"}),
+    "plugin, keep": Plugin({"consumed_field": "keep"}),
+    "plugin, strip": Plugin({"consumed_field": "strip"}),
+    METRICS: Plugin(has_metrics=True),
 }
+_UNTRACED = {
+    EXCLUDED: Plugin({"excluded_subjects": _ALL}),
+    PROPAGATE_ONLY: Plugin({"propagate_only_subjects": _ALL}),
+    PASSING_ON: Plugin({"propagate_only_subjects": _ALL}),
+}
+_PASSED_ON = SpanContext(
+    0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, True, TraceFlags(1)
+)
 
 
 @dataclass(frozen=True)
@@ -33,25 +57,22 @@ class Variant:
 
     name: str
     application: Application
-    mode: Mode | None = None
-    settings: dict[str, Any] | None = None
-    """Of the plugin; None without it."""
-
+    mode: Mode
+    instrumentation: Instrumentation | None = None
     has_json: bool = False
     """Whether encoding and decoding are part of the time."""
 
     has_spans: bool = True
-    has_metrics: bool = False
 
     @property
-    def mode_name(self) -> str:
-        """The mode of the SDK, or nothing where there is no tracing at all."""
-        return self.mode.name if self.mode else ""
+    def has_metrics(self) -> bool:
+        """Whether messages are counted."""
+        return isinstance(self.instrumentation, Plugin) and self.instrumentation.has_metrics
 
     @property
     def spans_per_message(self) -> int:
         """How many spans are recorded for a message that is sent and taken."""
-        return 2 if self.mode_name == "sampled" and self.has_spans else 0
+        return 2 if self.mode.name == SAMPLED and self.has_spans else 0
 
     @property
     def counts_per_message(self) -> int:
@@ -59,56 +80,43 @@ class Variant:
         return 2 if self.has_metrics else 0
 
     @property
-    def recorded_spans(self) -> int:
-        """How many spans were recorded in this mode of the SDK until now."""
-        return self.mode.spans.count if self.mode else 0
-
-    @property
     def recorded_messages(self) -> int:
         """How many messages were counted in this mode of the SDK until now."""
-        return self.mode.metrics.count if self.mode and self.has_metrics else 0
+        return self.mode.metrics.count if self.has_metrics else 0
+
+    def instrumented(self) -> AbstractContextManager[None]:
+        """Have the instrumentation active inside of the block."""
+        return instrumented(self.instrumentation, self.mode)
 
     @contextmanager
-    def instrumented(self) -> Generator[None]:
-        """Have the plugin active inside of the block, if the variant uses it."""
-        if self.settings is None or self.mode is None:
-            yield
-            return
-        NATSInstrumentor().instrument(
-            tracer_provider=self.mode.provider,
-            meter_provider=self.mode.metrics.provider if self.has_metrics else None,
-            skip_dep_check=True,
-            **self.settings,
-        )
-        try:
-            yield
-        finally:
-            NATSInstrumentor().uninstrument()
+    def publishing(self) -> Generator[None]:
+        """The same, in the context in which messages are published."""
+        with self.instrumented():
+            if self.name != PASSING_ON:
+                yield
+                return
+            token = context_api.attach(set_span_in_context(NonRecordingSpan(_PASSED_ON)))
+            try:
+                yield
+            finally:
+                context_api.detach(token)
 
 
 def make_variants(document: dict[str, Any], mode: Mode) -> list[Variant]:
     """Every variant, for messages of ``document`` in a service whose SDK is in ``mode``."""
-    plain = [
-        Variant(BARE, Bytes(document)),
-        Variant(BARE_JSON, Json(document), has_json=True),
-    ]
-    return plain + _in_mode(document, mode)
-
-
-def _in_mode(document: dict[str, Any], mode: Mode) -> list[Variant]:
-    plugins = [
-        Variant(
-            name, Bytes(document), mode, settings, has_spans="excluded_subjects" not in settings
-        )
-        for name, settings in _PLUGIN_SETTINGS.items()
-    ]
     tracer = get_tracer("benchmarks", tracer_provider=mode.provider)
     limits = [Variant(LIMIT, Limit(document, tracer), mode)] if mode.provider else []
-    by_hand = ByHand(document, tracer)
+    others = [Variant(OTHER, Bytes(document), mode, Other())] if has_other() else []
     return [
+        Variant(BARE, Bytes(document), mode, has_spans=False),
         *limits,
-        *plugins,
-        Variant("plugin, metrics", Bytes(document), mode, {}, has_metrics=True),
-        Variant("plugin + json", Json(document), mode, {}, has_json=True),
-        Variant("by hand (has json)", by_hand, mode, has_json=True),
+        *others,
+        *(Variant(name, Bytes(document), mode, how) for name, how in _TRACED.items()),
+        *(
+            Variant(name, Bytes(document), mode, how, has_spans=False)
+            for name, how in _UNTRACED.items()
+        ),
+        Variant(BARE_JSON, Json(document), mode, has_json=True, has_spans=False),
+        Variant(BY_HAND, ByHand(document, tracer), mode, has_json=True),
+        Variant("plugin + json", Json(document), mode, Plugin(), has_json=True),
     ]

@@ -31,6 +31,7 @@ from ._continuation import (
 )
 from ._delivery import Delivery, current_delivery, remember
 from ._guard import guarded
+from ._subjects import forget_oldest
 from ._telemetry import Telemetry
 
 QUEUE_KEY = context_api.create_key("nats-queue")
@@ -71,7 +72,7 @@ def note_begun(span_context: SpanContext) -> None:
         _begun.set(begun)
     begun.traces[span_context.trace_id] = None
     if len(begun.traces) > _MAX_BEGUN:
-        del begun.traces[next(iter(begun.traces))]
+        forget_oldest(begun.traces)
 
 
 def _has_begun(context: Context) -> bool:

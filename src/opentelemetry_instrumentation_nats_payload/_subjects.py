@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 INBOX_PREFIXES = ("_INBOX.", "_R_.", "_GR_.")
 """Inboxes of nats-py, and what nats-server makes of them across accounts and gateways."""
@@ -108,11 +108,17 @@ class SubjectRules:
         return next((name for name, matches in self._templates if matches(subject)), None)
 
 
+def forget_oldest(entries: dict[Any, Any]) -> None:
+    """Take the older half out. One at a time would look past all that went before, each time."""
+    for key in list(entries)[: len(entries) // 2]:
+        entries.pop(key, None)
+
+
 class RecentSubjects(dict[str, _Value]):
-    """A dict by subject; when it is full, the oldest is forgotten."""
+    """A dict by subject; when it is full, the older half is forgotten."""
 
     def remember(self, subject: str, value: _Value) -> None:
         """Set the value of ``subject``."""
         self[subject] = value
         if len(self) > _CACHED_SUBJECTS:
-            self.pop(next(iter(self)), None)
+            forget_oldest(self)
