@@ -63,7 +63,7 @@ class Codec:
 def measure(*, quick: bool = False) -> Codec:
     """Take turns, in this process."""
     rounds = _QUICK_ROUNDS if quick else _ROUNDS
-    by_size = {(name, size): call for size in SIZES for name, call in _operations(size).items()}
+    by_size = {(name, size): call for size in SIZES for name, call in operations(size).items()}
     adversarial = {
         (name, size): _both_ways(make(size))
         for size in _ADVERSARIAL_SIZES
@@ -78,7 +78,8 @@ def measure(*, quick: bool = False) -> Codec:
     )
 
 
-def _operations(size: int) -> Operations:
+def operations(size: int) -> Operations:
+    """What is measured on a payload of so many bytes."""
     payload = plain(size)
     with_field = spliced(payload)
     truncated, array = payload[:-1], b"[" + payload + b"]"

@@ -35,16 +35,15 @@ class Part:
 
 
 def write(directory: Path, part: Part, command: str) -> None:
-    """Write the files of ``part``, and where it was measured."""
+    """Write the files of ``part``; each says when and where it was measured."""
     directory.mkdir(parents=True, exist_ok=True)
     facts = machine.description()
     first = f".. Written by {command} --rst DIRECTORY.\n\n"
     for name, tables in part.tables.items():
         text = "\n".join(table.rst() for table in tables)
-        _write(directory / f"{name}.rst", first + text)
+        _write(directory / f"{name}.rst", f"{first}{text}\n{machine.as_rst(facts)}")
     for name, picture in part.pictures.items():
         _write(directory / f"{name}.svg", picture)
-    _write(directory / f"performance-machine-{part.name}.rst", first + machine.as_rst(facts))
     path = directory / _JSON
     values: dict[str, Any] = {}
     if path.exists():

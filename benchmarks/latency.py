@@ -70,8 +70,9 @@ def _services(address: str, variant: str) -> Generator[tuple[Connection, Connect
         spawn.Process(target=target, args=(address, variant, pipe), daemon=True)
         for target, (_, pipe) in zip((publish, consume), pipes, strict=True)
     ]
-    for process in processes:
+    for process, (_, pipe) in zip(processes, pipes, strict=True):
         process.start()
+        pipe.close()  # so that we are told when the process is gone
     publisher, consumer = (ours for ours, _ in pipes)
     try:
         yield publisher, consumer

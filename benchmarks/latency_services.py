@@ -64,14 +64,19 @@ def consume(address: str, variant: str, orders: Connection) -> None:
 
 
 async def _serve(address: str, variant: str, orders: Connection, work: Work) -> None:
-    with instrumented(_INSTRUMENTATIONS.get(variant), make_mode(SAMPLED)):
+    instrumentation, mode = _INSTRUMENTATIONS.get(variant), make_mode(SAMPLED)
+    with instrumented(instrumentation, mode):
         client = await nats.connect(address, allow_reconnect=False)
         try:
             while True:
                 order: Order | None = await asyncio.to_thread(orders.recv)
                 if order is None:
                     return
+                spans = mode.spans.count
                 await work(client, orders, order)
+                spans = mode.spans.count - spans
+                if spans != (order.messages if instrumentation else 0):
+                    raise RuntimeError(f"{variant} made {spans} spans")
         finally:
             await client.close()
 

@@ -8,6 +8,7 @@ import subprocess
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import fill
 
 from opentelemetry_instrumentation_nats_payload import __version__
 
@@ -44,8 +45,11 @@ def as_text(facts: dict[str, str]) -> str:
 
 
 def as_rst(facts: dict[str, str]) -> str:
-    """A field list."""
-    return "".join(f":{name}: {fact}\n" for name, fact in facts.items())
+    """A paragraph."""
+    values = dict(facts)
+    text = f"Measured {values.pop('date')}, {values.pop('machine')}: "
+    text += ", ".join(f"{name} {fact}" for name, fact in values.items()) + "."
+    return fill(text, 100, break_on_hyphens=False) + "\n"
 
 
 def _processor() -> str:

@@ -12,14 +12,15 @@ from opentelemetry import context as context_api
 from opentelemetry.context import Context
 
 from . import _semconv
+from ._connection import discount
 from ._continuation import ambient
 from ._delivery import delivery_of
 from ._guard import guarded
 from ._message import Outgoing, message_of
 from ._operation import Operation, open_operation
 from ._patching import PatchTable, unbound
+from ._plain_publish import UNUSUAL, Publish, start_plain_publish
 from ._producer import (
-    Publish,
     fail_operation,
     fail_publish,
     finish_publish,
@@ -52,15 +53,18 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     ) -> None:
         started = None
         if telemetry.is_active and isinstance(subject, str):  # nats-py has its own error for others
-            started = start_publish(telemetry, self, subject, payload, reply, headers)
+            started = start_plain_publish(telemetry, self, subject, payload, headers)
+            if started is UNUSUAL:
+                started = start_publish(telemetry, self, subject, payload, reply, headers)
         if started is None:
             return await call(self, subject, payload, reply, headers)
+        discount(self, started.added)
         try:
             await call(self, subject, started.payload, reply, started.headers)
         except BaseException as error:
-            fail_publish(started, error)
+            fail_publish(started, self, error)
             raise
-        finish_publish(started, self, payload, headers)
+        finish_publish(started)
         return None
 
     return publish
@@ -88,12 +92,13 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
         if message is None or started is None:
             return await call(self, *args, **kwargs)
         args, kwargs = _rebound(args, kwargs, message, started)
+        discount(self, started.added)
         try:
             result = await call(self, *args, **kwargs)
         except BaseException as error:
-            fail_publish(started, error)
+            fail_publish(started, self, error)
             raise
-        finish_publish(started, self, message.payload, message.headers)
+        finish_publish(started)
         return result
 
     return publish

@@ -34,7 +34,6 @@ from __future__ import annotations
 from typing import Any
 
 from . import _semconv
-from ._guard import guarded
 from ._headers import wire_size
 from ._message import Outgoing
 from ._series import Series
@@ -170,16 +169,24 @@ def subscriber_of(subscription: Any) -> Subscriber:
     return Subscriber(subscription._conn, subject, subscription._queue or "")
 
 
-@guarded(None)
-def discount(client: Any, message: Outgoing, sent: Outgoing) -> None:
-    """Take what we added to ``message`` off the buffer of a client that has no connection.
+def added_size(message: Outgoing, sent: Outgoing) -> int:
+    """Bytes by which the command of ``sent`` is longer than that of ``message``."""
+    return _command_size(sent) - _command_size(message)
 
-    The limit then counts the application's bytes alone, and is reached by the same message as
-    without us.
+
+def discount(client: Any, added: int) -> None:
+    """Take ``added`` bytes, ours of the message that is about to be buffered, off the buffer.
+
+    Its limits then count the application's bytes alone, and are reached by the same message as
+    without us. nats-py adds the whole command before it waits for anything
+    (``Client._send_command``), so that the number is that of the application's bytes by then.
     """
-    added = _command_size(sent) - _command_size(message)
-    if client._pending_data_size > added:
-        client._pending_data_size -= added
+    client._pending_data_size -= added
+
+
+def growth(size: int, sent_size: int) -> int:
+    """The same for a payload without headers, of so many bytes before and after."""
+    return sent_size - size + len(str(sent_size)) - len(str(size))
 
 
 def _command_size(message: Outgoing) -> int:

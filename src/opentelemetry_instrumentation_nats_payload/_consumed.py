@@ -247,13 +247,22 @@ def hand_over(
     Only when the application gets the message: nats-py has subtracted ``len(message.data)`` from
     its count of pending bytes just before, and must find the size that came.
     """
+    data = message.data
+    changed = handed_over(telemetry, data, member, context)
+    if changed is not data:
+        message.data = changed
+
+
+def handed_over(
+    telemetry: Telemetry, data: bytes, member: Member | None, context: Context | None
+) -> bytes:
+    """What the application sees of ``data``."""
     mode = telemetry.settings.consumed_field
     if member is None or member.carrier is None or mode == "keep":
-        return
+        return data
     if mode == "strip":
-        message.data = telemetry.field.cut(message.data, member)
-    elif context is not None:
-        message.data = _refreshed(telemetry, message.data, member, context)
+        return telemetry.field.cut(data, member)
+    return data if context is None else _refreshed(telemetry, data, member, context)
 
 
 def _refreshed(telemetry: Telemetry, data: bytes, member: Member, context: Context) -> bytes:

@@ -20,6 +20,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN
 
 from ._delivery import Delivery, current_delivery
+from ._measured import Measured
 from ._w3c import SPAN_KEY
 
 WORK_KEY = context_api.create_key("nats-work")
@@ -37,11 +38,31 @@ class Work:
     Args:
         context: what is current meanwhile.
         delivery: the message; None for one that nothing is known of.
+        measured: what ends with it, if that is recorded.
+        started_at: by ``time.perf_counter``, in seconds; 0 for a message that is not to be
+            acknowledged.
     """
 
-    __slots__ = ("delivery", "former", "former_delivery", "had_met_message", "is_over", "span")
+    __slots__ = (
+        "delivery",
+        "former",
+        "former_delivery",
+        "had_met_message",
+        "is_over",
+        "measured",
+        "span",
+        "started_at",
+    )
 
-    def __init__(self, context: Context, delivery: Delivery | None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        delivery: Delivery | None,
+        measured: Measured | None,
+        started_at: float,
+    ) -> None:
+        self.measured = measured
+        self.started_at = started_at
         self.former = context_api.get_current()
         self.former_delivery = current_delivery.get()
         self.had_met_message = has_met_message.get()
@@ -50,10 +71,16 @@ class Work:
         self.is_over = False
 
 
-def begin_work(context: Context, delivery: Delivery | None = None) -> Work:
+def begin_work(
+    context: Context,
+    delivery: Delivery | None = None,
+    measured: Measured | None = None,
+    started_at: float = 0.0,
+) -> Work:
     """Make ``context`` current until the end of the work."""
-    work = Work(context, delivery)
-    has_met_message.set(True)
+    work = Work(context, delivery, measured, started_at)
+    if not work.had_met_message:
+        has_met_message.set(True)
     if delivery is not None and delivery.is_armed:
         current_delivery.set(delivery)
     context_api.attach(Context({**context, WORK_KEY: work}))

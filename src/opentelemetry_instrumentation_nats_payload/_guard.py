@@ -46,22 +46,27 @@ def guarded(
 
 
 def attempted(
-    function: Callable[_Arguments, _Result],
-) -> Callable[_Arguments, _Result | None]:
-    """A decorator for a short way to what is done in another way as well: where it raises, None.
+    otherwise: _Default,
+) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result | _Default]]:
+    """A decorator for a short way to what is done in another way too: ``otherwise`` if it raises.
 
     That is said at DEBUG alone. The other way meets the same error, and reports it.
     """
 
-    @wraps(function)
-    def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result | None:
-        try:
-            return function(*args, **kwargs)
-        except Exception:
-            logger.debug("%s failed", function.__qualname__, exc_info=True)
-            return None
+    def decorate(
+        function: Callable[_Arguments, _Result],
+    ) -> Callable[_Arguments, _Result | _Default]:
+        @wraps(function)
+        def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result | _Default:
+            try:
+                return function(*args, **kwargs)
+            except Exception:
+                logger.debug("%s failed", function.__qualname__, exc_info=True)
+                return otherwise
 
-    return call
+        return call
+
+    return decorate
 
 
 def contained(what: str, function: Callable[..., _Result], *args: object) -> _Result | None:

@@ -117,6 +117,12 @@ def open_retry(operation: Operation) -> None:
     _current.set(operation)
 
 
+def has_open_operation() -> bool:
+    """Whether the next publish may be part of an operation."""
+    operation = _current.get()
+    return operation is not None and operation.is_open
+
+
 def take_operation(subject: str) -> Operation | None:
     """The operation that a publish to ``subject`` is part of; given out once.
 

@@ -8,21 +8,22 @@ a field that somebody else has written.
 from __future__ import annotations
 
 import logging
+from enum import Enum
 from time import time_ns
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
+from opentelemetry import context as context_api
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
 
 from . import _semconv
 from ._connection import Connection, connection_of
-from ._consumed import hand_over, subscribed_series
-from ._continuation import Work, begin_work
+from ._consumed import handed_over, subscribed_series
+from ._continuation import Work, begin_work, has_met_message
 from ._delivery import Delivery, remember
 from ._following import arm
-from ._guard import attempted, guarded, logger
+from ._guard import attempted, logger
 from ._measured import Measured
-from ._metrics import Metrics
 from ._series import Outcome
 from ._subjects import INBOX_PREFIXES, Handling
 from ._subscriber import Subscriber
@@ -30,37 +31,84 @@ from ._telemetry import Telemetry
 from ._w3c import DOCUMENT_SIZE, SPAN_KEY, document_of, span_of
 
 
-class Process(NamedTuple):
-    """A message being processed."""
+class Unusual(Enum):
+    """The type of ``UNUSUAL``."""
 
-    measured: Measured | None
-    work: Work
-    delivery: Delivery
-    started_at: float
-    """By ``time.perf_counter``, in seconds; 0 for a message that is not to be acknowledged."""
+    UNUSUAL = "has to be seen to in another way"
 
 
-@attempted
+UNUSUAL: Literal[Unusual.UNUSUAL] = Unusual.UNUSUAL
+"""Of a message that :mod:`_process` has to see to."""
+
+
+@attempted(UNUSUAL)
 def start_plain_process(
     telemetry: Telemetry, subscriber: Subscriber, message: Any
-) -> Process | None:
+) -> Work | Literal[Unusual.UNUSUAL] | None:
     """Start the span, and make it current.
 
-    None if the message is not that plain; nothing has been done then.
+    None if there is nothing to do about the message; ``UNUSUAL`` if nothing has been done yet.
     """
+    data = message.data
     tracer = telemetry.tracer()
-    if tracer is None or not telemetry.processes_plainly or not telemetry.is_w3c:
+    if tracer is None:
+        return None if _is_idle(telemetry, message, data) else UNUSUAL
+    handling, template = telemetry.rules.classify(message.subject)
+    if handling is not Handling.TRACE:
+        if handling is not Handling.IGNORE or message.reply or telemetry.has_armed:
+            return UNUSUAL
         return None
     connection = connection_of(subscriber.client)
-    data: bytes = message.data
-    if not _is_plain(telemetry, connection, message, data):
-        return None
+    if not telemetry.processes_plainly or not telemetry.is_w3c:
+        return UNUSUAL
+    if not _is_plain(connection, message, data) or logger.isEnabledFor(logging.DEBUG):
+        return UNUSUAL
     document = telemetry.field.read_spliced(data, DOCUMENT_SIZE)
     origin = None if document is None else span_of(document)
     if origin is None and not telemetry.has_no_field(data):
-        return None
-    template = telemetry.rules.classify(message.subject).template or subscriber.template
+        return UNUSUAL
+    template = template or subscriber.template
     started_at = time_ns()
+    creation = None if origin is None else origin.get_span_context()
+    span = _start_span(tracer, connection, subscriber, message, template, origin, started_at)
+    measured = _measured(telemetry, connection, subscriber, span, creation, template, started_at)
+    context = Context({SPAN_KEY: span})
+    delivery = Delivery(context, creation, subscriber)
+    arm(telemetry, delivery)
+    remember(message, delivery)
+    seen = data if creation is None else _handed_over(telemetry, data, span)
+    if not has_met_message.get():
+        has_met_message.set(True)  # for good: this task of nats-py's does nothing else
+    work = begin_work(context, delivery, measured)
+    message.data = seen  # once nothing can fail any more: the other way reads it again
+    return work
+
+
+def _is_idle(telemetry: Telemetry, message: Any, data: bytes) -> bool:
+    """Whether there is no SDK, and nothing to pass on: not now, and not before."""
+    if message.headers or message.reply or telemetry.has_armed or context_api.get_current():
+        return False
+    return telemetry.metrics() is None and telemetry.has_no_field(data)
+
+
+def _is_plain(connection: Connection, message: Any, data: object) -> bool:
+    """Whether ``message`` is the application's, and has nothing but ``data``."""
+    if message.headers or type(data) is not bytes:
+        return False
+    if message.reply and not message.reply.startswith(INBOX_PREFIXES):
+        return False
+    return not message.subject.startswith(connection.inbox_prefixes)
+
+
+def _start_span(
+    tracer: Tracer,
+    connection: Connection,
+    subscriber: Subscriber,
+    message: Any,
+    template: str | None,
+    origin: Span | None,
+    started_at: int,
+) -> Span:
     name = f"{_semconv.OPERATION_PROCESS} {template or message.subject}"
     attributes = connection.processed.copy()
     attributes[_semconv.MESSAGING_DESTINATION_NAME] = message.subject
@@ -69,79 +117,39 @@ def start_plain_process(
     if subscriber.queue:
         attributes[_semconv.MESSAGING_CONSUMER_GROUP_NAME] = subscriber.queue
     if origin is None:
-        span = tracer.start_span(name, Context(), SpanKind.CONSUMER, attributes, (), started_at)
-        return _begin(telemetry, subscriber, message, span, None, template, started_at)
-    creation = origin.get_span_context()
-    parent, links = Context({SPAN_KEY: origin}), (Link(creation),)
-    span = tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)
-    _hand_over(telemetry, message, data, span)
-    return _begin(telemetry, subscriber, message, span, creation, template, started_at)
+        return tracer.start_span(name, Context(), SpanKind.CONSUMER, attributes, (), started_at)
+    parent, links = Context({SPAN_KEY: origin}), (Link(origin.get_span_context()),)
+    return tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)
 
 
-def _is_plain(telemetry: Telemetry, connection: Connection, message: Any, data: object) -> bool:
-    """Whether ``message`` is the application's, and has nothing but ``data``."""
-    subject: str = message.subject
-    if message.headers or type(data) is not bytes or subject.startswith(connection.inbox_prefixes):
-        return False
-    if message.reply and not message.reply.startswith(INBOX_PREFIXES):
-        return False
-    if telemetry.rules.classify(subject).handling is not Handling.TRACE:
-        return False
-    return not logger.isEnabledFor(logging.DEBUG)
-
-
-@guarded(None)
-def _hand_over(telemetry: Telemetry, message: Any, data: bytes, span: Span) -> None:
-    """Change the field as ``consumed_field`` says."""
+def _handed_over(telemetry: Telemetry, data: bytes, span: Span) -> bytes:
+    """What the application sees of ``data``, as ``consumed_field`` says."""
     mode = telemetry.settings.consumed_field
     if mode == "keep":
-        return
+        return data
     document = document_of(span.get_span_context()) if mode == "refresh" else None
     if document is not None:
-        message.data = b"".join((data[: -DOCUMENT_SIZE - 1], document, b"}"))
-    else:  # strip; or a sampler has added a tracestate
-        hand_over(telemetry, message, telemetry.field.read(data), Context({SPAN_KEY: span}))
+        return b"".join((data[: -DOCUMENT_SIZE - 1], document, b"}"))
+    # strip; or a sampler has added a tracestate
+    return handed_over(telemetry, data, telemetry.field.read(data), Context({SPAN_KEY: span}))
 
 
-def _begin(
+def _measured(
     telemetry: Telemetry,
-    subscriber: Subscriber,
-    message: Any,
-    span: Span,
-    creation: SpanContext | None,
-    template: str | None,
-    started_at: int,
-) -> Process:
-    context = Context({SPAN_KEY: span})
-    delivery = Delivery(context, creation, subscriber)
-    arm(telemetry, delivery)
-    remember(message, delivery)
-    measured = None
-    metrics = telemetry.metrics()
-    if metrics is not None:
-        measured = _measure(metrics, subscriber, span, creation, template, started_at)
-    measured = measured or Measured(span, None, None, started_at)
-    return Process(measured, begin_work(context, delivery), delivery, 0.0)
-
-
-@guarded(None)
-def _measure(
-    metrics: Metrics,
+    connection: Connection,
     subscriber: Subscriber,
     span: Span,
     creation: SpanContext | None,
     template: str | None,
     started_at: int,
 ) -> Measured:
-    """Count the message; what ends with its processing."""
+    """What ends with the processing; the message is counted."""
+    metrics = telemetry.metrics()
+    if metrics is None:
+        return Measured(span, None, None, started_at)
     source = _semconv.NONE if creation is None else _semconv.PAYLOAD
     metrics.extracted.add(Outcome(_semconv.NATS_PROPAGATION_SOURCE, source, template))
-    series = subscribed_series(
-        _semconv.OPERATION_PROCESS,
-        _semconv.TYPE_PROCESS,
-        template,
-        subscriber,
-        connection_of(subscriber.client),
-    )
+    process = _semconv.OPERATION_PROCESS
+    series = subscribed_series(process, _semconv.TYPE_PROCESS, template, subscriber, connection)
     metrics.consumed.add(series)
     return Measured(span, metrics, series, started_at)

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import logging
 from time import time_ns
-from typing import Any
+from typing import Any, NamedTuple
 
+from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span, SpanKind, Tracer
 
 from . import _semconv
 from ._carrier import Received, send
-from ._connection import Connection, connection_of
+from ._connection import Connection, connection_of, growth
 from ._continuation import CONTINUED_KEY, WORK_KEY
 from ._coverage import sent_outcome
 from ._following import QUEUE_KEY, note_begun
-from ._guard import attempted, guarded, logger
+from ._guard import attempted, logger
 from ._measured import Measured
 from ._message import Outgoing
-from ._metrics import Metrics
+from ._operation import has_open_operation
+from ._reply import handling_of_request
 from ._subjects import Handling
 from ._telemetry import Telemetry
 from ._w3c import DOCUMENT_SIZE, SPAN_KEY, document_of
@@ -33,40 +35,85 @@ _PLAIN_KEYS = frozenset((SPAN_KEY, WORK_KEY, CONTINUED_KEY, QUEUE_KEY))
 """What a current context may have that concerns a publish no further than its span."""
 
 
-@attempted
+class Publish(NamedTuple):
+    """A publish under way."""
+
+    measured: Measured | None
+    is_whole: bool
+    """Whether that ends with the publish, and is no longer operation."""
+
+    payload: Any
+    headers: dict[str, str] | None
+    """What goes out."""
+
+    added: int
+    """Bytes of that which are ours."""
+
+
+UNUSUAL = Publish(None, False, None, None, 0)
+"""Of a message that :mod:`_producer` has to see to."""
+
+
+@attempted(UNUSUAL)
 def start_plain_publish(
-    telemetry: Telemetry, client: Any, subject: str, payload: bytes, context: Context
-) -> tuple[Measured, bytes] | None:
+    telemetry: Telemetry, client: Any, subject: str, payload: Any, headers: dict[str, str] | None
+) -> Publish | None:
     """Start the span, and write its context into the payload.
 
-    None if the message is not that plain; nothing has been done then.
+    None if the message goes out without us; ``UNUSUAL`` if nothing has been done about it yet.
     """
-    tracer = telemetry.tracer()
-    if tracer is None or not telemetry.sends_plainly or not telemetry.is_w3c:
-        return None
-    if (context and not context.keys() <= _PLAIN_KEYS) or logger.isEnabledFor(logging.DEBUG):
-        return None
-    connection = connection_of(client)
+    context = context_api.get_current()
+    if not context and telemetry.is_idle():
+        return None  # no SDK, and nothing to pass on
     handling, template = telemetry.rules.classify(subject)
     if handling is not Handling.TRACE:
-        return None
+        return None if _is_ignored(telemetry, handling, context) else UNUSUAL
+    if headers is not None or type(payload) is not bytes or not telemetry.sends_plainly:
+        return UNUSUAL
+    tracer = telemetry.tracer()
+    if tracer is None or has_open_operation() or not telemetry.is_w3c:
+        return UNUSUAL
+    if (context and not context.keys() <= _PLAIN_KEYS) or logger.isEnabledFor(logging.DEBUG):
+        return UNUSUAL
+    connection = connection_of(client)
     if not _is_application_subject(telemetry, connection, subject):
-        return None
+        return UNUSUAL
     if not _may_grow(telemetry, client, connection, subject, payload):
-        return None
+        return UNUSUAL
     started_at = time_ns()
+    span = _start_span(tracer, connection, subject, template, context, started_at)
+    sent = _write(telemetry, connection, subject, payload, span, context)
+    added = 0 if sent is None else growth(len(payload), len(sent))
+    metrics = telemetry.metrics()
+    if metrics is None:
+        return Publish(Measured(span, None, None, started_at), True, sent or payload, None, added)
+    measured = Measured(span, metrics, connection.sent_series(template), started_at)
+    outcome = _semconv.NOT_A_JSON_OBJECT if sent is None else _semconv.INJECTED
+    measured.outcome = sent_outcome(outcome, template)
+    return Publish(measured, True, sent or payload, None, added)
+
+
+def _is_ignored(telemetry: Telemetry, handling: Handling, context: Context) -> bool:
+    """Whether nobody wants to know of the message."""
+    if handling is not Handling.IGNORE or handling_of_request(context) is not None:
+        return False
+    return telemetry.metrics() is None and not has_open_operation()
+
+
+def _start_span(
+    tracer: Tracer,
+    connection: Connection,
+    subject: str,
+    template: str | None,
+    context: Context,
+    started_at: int,
+) -> Span:
     attributes = connection.sent.copy()
     attributes[_semconv.MESSAGING_DESTINATION_NAME] = subject
     if template is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
     name = f"{_semconv.OPERATION_PUBLISH} {template or subject}"
-    span = tracer.start_span(name, context, SpanKind.PRODUCER, attributes, (), started_at)
-    sent = _write(telemetry, connection, subject, payload, span, context)
-    measured = None
-    metrics = telemetry.metrics()
-    if metrics is not None:
-        measured = _measure(metrics, connection, span, template, started_at, sent)
-    return measured or Measured(span, None, None, started_at), sent or payload
+    return tracer.start_span(name, context, SpanKind.PRODUCER, attributes, (), started_at)
 
 
 def _is_application_subject(telemetry: Telemetry, connection: Connection, subject: str) -> bool:
@@ -86,7 +133,6 @@ def _may_grow(
     return telemetry.size_limits.allow(subject, size) and telemetry.has_no_field(payload)
 
 
-@guarded(None)
 def _write(
     telemetry: Telemetry,
     connection: Connection,
@@ -114,19 +160,3 @@ def _write(
         headers_supported=connection.supports_headers,
     )
     return sent and sent.payload
-
-
-@guarded(None)
-def _measure(
-    metrics: Metrics,
-    connection: Connection,
-    span: Span,
-    template: str | None,
-    started_at: int,
-    sent: bytes | None,
-) -> Measured:
-    """What ends with the publish."""
-    measured = Measured(span, metrics, connection.sent_series(template), started_at)
-    outcome = _semconv.NOT_A_JSON_OBJECT if sent is None else _semconv.INJECTED
-    measured.outcome = sent_outcome(outcome, template)
-    return measured

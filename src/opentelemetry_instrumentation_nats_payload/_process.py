@@ -24,13 +24,12 @@ from ._consumed import (
     parent_and_links,
     series_of,
 )
-from ._continuation import begin_work, end_work
+from ._continuation import Work, begin_work, end_work
 from ._delivery import Delivery, remember
 from ._following import arm, follow_nothing
 from ._guard import guarded
 from ._hooks import call_hook
 from ._measured import Measured
-from ._plain_process import Process, start_plain_process
 from ._reply import with_handling, with_reply
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
@@ -38,17 +37,12 @@ from ._telemetry import Telemetry
 
 
 @guarded(None)
-def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Process | None:
+def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Work | None:
     """Make the message's context current and start its span; None if there is nothing to do.
 
     Nothing of the current context goes in: nats-py runs callbacks in a task that copied whatever
     was current when ``subscribe`` was called.
     """
-    if _is_idle(telemetry, message):
-        return None
-    plain = start_plain_process(telemetry, subscriber, message)
-    if plain is not None:
-        return plain
     consumed = consume(telemetry, subscriber, message)
     if consumed is None:
         if not is_reserved(message.subject):
@@ -72,19 +66,12 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     return begin(telemetry, measured, context, delivery, consumed)
 
 
-def _is_idle(telemetry: Telemetry, message: Any) -> bool:
-    """Whether there is no SDK, and nothing to pass on: not now, and not before."""
-    if message.headers or message.reply or telemetry.has_armed or not telemetry.is_idle():
-        return False
-    return not context_api.get_current() and telemetry.has_no_field(message.data)
-
-
-def _pass_over(message: Any) -> Process:
+def _pass_over(message: Any) -> Work:
     """No span for the message, and none for what answers it."""
     context = with_handling(context_api.get_current(), Handling.IGNORE)
     context = with_reply(context, message.reply)
     delivery = Delivery()
-    return Process(None, begin_work(context, delivery), delivery, 0.0)
+    return begin_work(context, delivery)
 
 
 def begin(
@@ -93,7 +80,7 @@ def begin(
     context: Context,
     delivery: Delivery,
     consumed: Consumed,
-) -> Process:
+) -> Work:
     """The last step of a start: the hook, and the context."""
     started_at = 0.0
     span = measured.span if measured else None
@@ -102,21 +89,23 @@ def begin(
             call_hook(telemetry.process_hook, span, details_of(consumed))
         if is_ack_subject(consumed.message.reply):
             started_at = perf_counter()
-    return Process(measured, begin_work(context, delivery), delivery, started_at)
+    return begin_work(context, delivery, measured, started_at)
 
 
-def finish_process(process: Process, error: BaseException | None = None) -> None:
+def finish_process(work: Work, error: BaseException | None = None) -> None:
     """Give the former context back and end the process; ``error`` is what the callback raised."""
-    end_work(process.work)
-    measured = process.measured
-    if measured is None:
+    end_work(work)
+    measured, delivery = work.measured, work.delivery
+    if measured is None or delivery is None:
         return
-    if measured.span is not None and process.started_at:
-        _set_outcome(measured.span, process.delivery, process.started_at)
-    error = error or process.delivery.error
+    if measured.span is not None and work.started_at:
+        _set_outcome(measured.span, delivery, work.started_at)
+    error = error or delivery.error
+    if error is None:
+        measured.end()
+        return
     # An error that was answered, and not raised, has no stack trace.
-    is_raised = error is not None and error.__traceback__ is not None
-    measured.end(error, record=is_raised)
+    measured.end(error, record=error.__traceback__ is not None)
 
 
 @guarded(None)

@@ -16,10 +16,9 @@ from opentelemetry.trace import INVALID_SPAN, Link, Span
 from ._carrier import receive
 from ._connection import Connection, connection_of
 from ._consumed import Consumed, context_of
-from ._continuation import ambient
+from ._continuation import Work, ambient
 from ._delivery import Delivery, current_delivery, delivery_of, remember
 from ._guard import guarded
-from ._plain_process import Process
 from ._process import begin, finish_process, measure, start_span
 from ._reply import with_reply
 from ._subjects import Destination, Handling
@@ -66,7 +65,7 @@ def process_span(message: Any) -> Generator[Span]:
 
 
 @guarded(None)
-def _start(telemetry: Telemetry, message: Any) -> Process | None:
+def _start(telemetry: Telemetry, message: Any) -> Work | None:
     """Start a process span under the current one of the application's, or else in the trace of
     the message; None if the message, or everything now, is excluded from tracing.
     """

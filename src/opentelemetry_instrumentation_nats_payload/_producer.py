@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from time import time_ns
-from typing import Any, NamedTuple
+from typing import Any
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanContext
 
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
-from ._connection import discount
+from ._connection import added_size, discount
 from ._coverage import outcome_of, sent_outcome
 from ._following import note_begun
 from ._guard import guarded, logger
@@ -22,23 +22,11 @@ from ._hooks import PublishDetails, call_hook, frozen_headers
 from ._measured import Measured
 from ._message import Outgoing
 from ._operation import Operation, close_operation, take_operation
-from ._plain_publish import start_plain_publish
+from ._plain_publish import Publish
 from ._reply import is_echo
 from ._role import Role
 from ._sender import Sender, measure, sender_of, start_send_span
 from ._telemetry import Telemetry, described
-
-
-class Publish(NamedTuple):
-    """A publish under way."""
-
-    measured: Measured | None
-    is_whole: bool
-    """Whether that ends with the publish, and is no longer operation."""
-
-    payload: Any
-    headers: dict[str, str] | None
-    """What goes out."""
 
 
 @guarded(None)
@@ -51,39 +39,29 @@ def start_publish(
     headers: dict[str, str] | None,
 ) -> Publish | None:
     """Start the span and write the context; None if the message goes out without us."""
-    context = context_api.get_current()
-    if not context and telemetry.is_idle():
-        return None  # no SDK, and nothing to pass on
     operation = take_operation(subject)
-    if operation is None:
-        if headers is None and type(payload) is bytes:
-            plain = start_plain_publish(telemetry, client, subject, payload, context)
-            if plain is not None:
-                return Publish(plain[0], True, plain[1], None)
-    elif operation.is_retry:
+    if operation is not None and operation.is_retry:
         return None  # it has its span
+    context = context_api.get_current()
     sender = sender_of(telemetry, client, operation, subject, context)
     if sender is None:
         return None
     return _start(telemetry, sender, Outgoing(subject, payload, reply, headers), context)
 
 
-def finish_publish(
-    started: Publish, client: Any, payload: Any, headers: dict[str, str] | None
-) -> None:
-    """End a publish that nats-py has taken, of ``payload`` and ``headers`` as they were."""
-    measured, is_whole, sent, sent_headers = started
-    if not client.is_connected and (sent is not payload or sent_headers is not headers):
-        discount(client, Outgoing("", payload, "", headers), Outgoing("", sent, "", sent_headers))
+def finish_publish(started: Publish) -> None:
+    """End a publish that nats-py has taken."""
+    measured = started.measured
     if measured is not None:
         if measured.outcome is not None:
             measured.tell_sent()
-        if is_whole:
+        if started.is_whole:
             measured.end()
 
 
-def fail_publish(started: Publish, error: BaseException) -> None:
+def fail_publish(started: Publish, client: Any, error: BaseException) -> None:
     """End a publish that raised; of an operation, that has its own end."""
+    discount(client, -started.added)  # nothing was buffered
     if started.measured is not None and started.is_whole:
         started.measured.end(error)
 
@@ -161,7 +139,8 @@ def _started(
         sender.operation.tell_start(message, measured)
     if measured is None and sent is message:
         return None
-    return Publish(measured, sender.operation is None, sent.payload, sent.headers)
+    added = 0 if sent is message else added_size(message, sent)
+    return Publish(measured, sender.operation is None, sent.payload, sent.headers, added)
 
 
 @guarded(None)

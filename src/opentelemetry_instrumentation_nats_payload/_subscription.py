@@ -10,10 +10,12 @@ from time import time_ns
 from typing import Any
 
 from . import _semconv
+from ._continuation import has_met_message
 from ._following import leave
 from ._futures import exception_of
 from ._guard import guarded
 from ._jetstream import take_filter_subject
+from ._plain_process import Unusual, start_plain_process
 from ._process import finish_process, start_process
 from ._receive import Reception, finish_receive, is_traced
 from ._subscriber import Subscriber
@@ -93,12 +95,17 @@ def _traced(callback: _Callback, subscriber: Subscriber) -> _Callback:
     async def traced(message: Any) -> Any:
         # Whatever is active now: a subscription outlives the instrumentation it was made under.
         telemetry = current()
-        process = telemetry and start_process(telemetry, subscriber, message)
+        process = None
+        if telemetry is not None:
+            process = start_plain_process(telemetry, subscriber, message)
+            if isinstance(process, Unusual):
+                process = start_process(telemetry, subscriber, message)
         if process is None:
             try:
                 return await callback(message)
             finally:
-                leave()  # what it has read or taken is no concern of the next message
+                if has_met_message.get():
+                    leave()  # what it has read or taken is no concern of the next message
         try:
             result = await callback(message)
         except BaseException as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, cached_property
-from os.path import commonprefix
 from typing import Any, ClassVar
 
 from opentelemetry import trace
@@ -78,25 +77,19 @@ class Telemetry:
         self.is_active = True
         self.settings = settings
         self.rules = SubjectRules(
-            settings.excluded_subjects,
-            settings.propagate_only_subjects,
-            settings.subject_templates,
+            settings.excluded_subjects, settings.propagate_only_subjects, settings.subject_templates
         )
         self.follows_messages = settings.follow_handoff in ("message", "all")
         self.field = PayloadField(settings.payload_field)
         self.aliases = [PayloadField(name) for name in settings.payload_field_aliases]
         self.fields = (self.field, *self.aliases)
-        self._common_start = commonprefix([field.key for field in self.fields])
-        """Found where any of the fields is: one search in the place of two."""
+        self._common_start = _common_start(self.fields)
         self.replies = Replies()
         self.size_limits = SizeLimits()
         self.publish_hook = publish_hook
         self.process_hook = process_hook
         self.receive_hook = receive_hook
-        capture = Capture(
-            settings.captured_headers, settings.captured_body_bytes, redact_body, self.field
-        )
-        self.capture = capture if capture.is_wanted else None
+        self.capture = _capture_of(settings, redact_body, self.field)
         self.exceptions = ExceptionRecorder(logger_provider)
         self._propagator = propagator
         self._known_propagator: tuple[object, bool] = (None, False)
@@ -169,6 +162,22 @@ class Telemetry:
         """The metrics, or None as long as nobody takes them."""
         metrics = self._metrics
         return metrics if metrics is not None and metrics.is_recorded else None
+
+
+def _common_start(fields: tuple[PayloadField, ...]) -> bytes:
+    """Found where any of the fields is: one search in the place of two."""
+    keys = [field.key for field in fields]
+    first, last = min(keys), max(keys)
+    pairs = enumerate(zip(first, last, strict=False))
+    return first[: next((index for index, (a, b) in pairs if a != b), len(first))]
+
+
+def _capture_of(
+    settings: Settings, redact_body: RedactBody | None, field: PayloadField
+) -> Capture | None:
+    headers, body_bytes = settings.captured_headers, settings.captured_body_bytes
+    capture = Capture(headers, body_bytes, redact_body, field)
+    return capture if capture.is_wanted else None
 
 
 @guarded(None)

@@ -1,0 +1,314 @@
+"""The short way of most messages gives what the long one does: bytes, contexts and spans."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from opentelemetry import baggage, context, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.propagate import get_global_textmap
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler, SamplingResult
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    TraceState,
+    get_current_span,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from broken import raise_broken
+from conftest import Connect, Inbox, Instrumentation, settle
+from opentelemetry_instrumentation_nats_payload import (
+    NATSInstrumentor,
+    _client,
+    _payload,
+    _plain_process,
+    _plain_publish,
+    _subscription,
+    _w3c,
+)
+from spans import Recorded
+
+_PARENT = "00-0000000000000000000000000000004d-0000000000000063-01"
+_FIELD = b'"_otel_trace_headers":{"traceparent":"%b"}' % _PARENT.encode()
+_PAYLOADS: list[Any] = [
+    b'{"a":1}',
+    b"{}",
+    b"{ }",
+    b'{"a":1}\n',
+    b' {"a":1}',
+    b'{"a":NaN,"b":"\\ud800"}',
+    b'{"a":"\xc3\xa9"}',
+    b'{"a":"\xff"}',
+    b'{"a":"\\u005fotel"}',
+    b"[1]",
+    b"",
+    b"{",
+    b"{name}",
+    b'{"a":1}\n{"b":2}',
+    b'{"a":"' + b"x" * 20_000 + b'"}',
+    b'{"a":1,' + _FIELD + b"}",
+    b"{" + _FIELD + b"}",
+    b'{"a":1, ' + _FIELD + b" }",
+    b"{" + _FIELD + b',"a":1}',
+    b'{"a":"' + b"x" * 20_000 + b'",' + _FIELD + b"}",
+    b'{"a":1}\n{"b":2,' + _FIELD + b"}",
+    b'{"a":1,' + _FIELD.replace(b"-01", b"-00") + b"}",
+    b'{"a":1,' + _FIELD.replace(b"00-0", b"01-0") + b"}",
+    b'{"a":1,' + _FIELD.replace(b"4d-", b"4g-") + b"}",
+    b'{"a":1,' + _FIELD.replace(b"4d-", b"00-") + b"}",
+    b'{"a":1,' + _FIELD.replace(b"headers", b"context") + b"}",
+    b'{"a":1,' + _FIELD[:-1] + b',"tracestate":"a=b"}}',
+    b'{"a":1,' + _FIELD[:-1] + b',"baggage":"a=b"}}',
+    b'{"a":1,' + _FIELD + b"," + _FIELD + b"}",
+    b'{"_otel_trace_headers":1}',
+    bytearray(b'{"a":1}'),
+]
+
+
+class _Own(TraceContextTextMapPropagator):
+    """An application's."""
+
+
+class _Tracestate(Sampler):
+    """Samples, and adds a tracestate."""
+
+    def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+        result: Any = ALWAYS_ON.should_sample(*args, **kwargs)
+        return SamplingResult(result.decision, result.attributes, TraceState([("a", "b")]))
+
+    def get_description(self) -> str:
+        return "adds a tracestate"
+
+
+def _remote(trace_state: TraceState | None = None) -> Context:
+    span_context = SpanContext(77, 99, True, TraceFlags(1), trace_state)
+    return trace.set_span_in_context(NonRecordingSpan(span_context), Context())
+
+
+@contextmanager
+def _current(values: Context) -> Generator[None]:
+    token = context.attach(values)
+    yield
+    context.detach(token)
+
+
+def _surroundings() -> list[AbstractContextManager[Any]]:
+    return [
+        nullcontext(),
+        _current(_remote()),
+        _current(_remote(TraceState([("a", "b")]))),
+        _current(baggage.set_baggage("a", "b", _remote())),
+        _current(baggage.set_baggage("a", "b", Context())),
+        _current(context.set_value("own", 1, _remote())),
+        suppress_instrumentation(),
+    ]
+
+
+class _Seen:
+    """What a way gave."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[bytes, bytes]] = []
+        self.consumed: list[tuple[bytes, int, int]] = []
+        self.spans: list[Recorded] = []
+
+
+class _Wire:
+    """What a subscriber that is not nats-py gets."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def open(cls, url: str) -> _Wire:
+        """Subscribe to all that the test publishes."""
+        address = urlsplit(url)
+        wire = cls(*await asyncio.open_connection(address.hostname, address.port))
+        wire._writer.write(b'CONNECT {"verbose":false,"headers":true}\r\nSUB plain.> 1\r\nPING\r\n')
+        while await wire._reader.readline() != b"PONG\r\n":
+            pass
+        return wire
+
+    async def message(self) -> tuple[bytes, bytes]:
+        """Command line and content of the next message."""
+        line = await self._reader.readline()
+        content = await self._reader.readexactly(int(line.split()[-1]) + 2)
+        return line, content
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _ignore(*_: object) -> None:
+    """A hook, with which no message takes the short way."""
+
+
+_LONG = {"publish_hook": _ignore, "process_hook": _ignore}
+
+
+async def _run(url: str, nc: Client, options: dict[str, Any], sampler: Sampler) -> _Seen:
+    seen, instrumentation = _Seen(), Instrumentation()
+    instrumentation.provider.sampler = sampler
+    instrumentation.start(**options)
+    arrived: asyncio.Queue[None] = asyncio.Queue()
+
+    async def callback(message: Msg) -> None:
+        current = get_current_span().get_span_context()
+        seen.consumed.append((message.data, current.trace_id, current.span_id))
+        await nc.publish("plain.next", b'{"next":1}')
+        arrived.put_nowait(None)
+
+    subscription = await nc.subscribe("plain.*.in", "group", cb=callback)
+    await settle(nc)
+    wire = await _Wire.open(url)
+    for number, payload in enumerate(_PAYLOADS):
+        for surroundings in _surroundings():
+            with surroundings:
+                await nc.publish(f"plain.{number % 3}.in", payload, "plain.reply" * (number % 2))
+            await arrived.get()
+            seen.published += [await wire.message(), await wire.message()]
+    wire.close()
+    await subscription.unsubscribe()
+    NATSInstrumentor().uninstrument()
+    seen.spans = instrumentation.spans()
+    return seen
+
+
+@pytest.mark.parametrize("field", ["refresh", "keep", "strip"])
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF, _Tracestate()])
+async def test_both_ways_give_the_same(
+    server: str, connect: Connect, field: str, sampler: Sampler
+) -> None:
+    """The same bytes go out and come in, under the same spans, in the same contexts."""
+    nc = await connect()
+    options = {"consumed_field": field, "subject_templates": ("plain.1.*",)}
+    # Each in a task of its own: a message that comes back is followed.
+    short = await asyncio.create_task(_run(server, nc, options, sampler))
+    long = await asyncio.create_task(_run(server, nc, {**options, **_LONG}, sampler))
+    assert len(short.consumed) == len(_PAYLOADS) * len(_surroundings())
+    assert short.published == long.published
+    assert short.consumed == long.consumed
+    assert short.spans == long.spans
+    assert bool(short.spans) == (sampler is not ALWAYS_OFF)
+
+
+@pytest.mark.parametrize("payload", [b'{"a":1}', b"[1]"])
+async def test_most_messages_take_the_short_way(
+    connect: Connect,
+    inbox: Inbox,
+    spans: Instrumentation,
+    monkeypatch: pytest.MonkeyPatch,
+    payload: bytes,
+) -> None:
+    """A publish from a callback as well as one from nowhere, and what comes in of them."""
+    for module, name in ((_client, "start_publish"), (_subscription, "start_process")):
+        monkeypatch.setattr(module, name, raise_broken)
+    nc = await connect()
+
+    async def forward(message: Msg) -> None:
+        await nc.publish("plain.second", payload)
+
+    await nc.subscribe("plain.first", cb=forward)
+    await nc.subscribe("plain.second", cb=inbox.callback)
+    await nc.publish("plain.first", payload)
+    await inbox.data()
+    assert [span.name for span in spans.spans()][:3] == [
+        "publish plain.first",
+        "process plain.first",
+        "publish plain.second",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (_plain_publish, "connection_of"),
+        (_plain_publish, "document_of"),
+        (_plain_publish, "note_begun"),
+        (_plain_process, "span_of"),
+        (_plain_process, "arm"),
+        (_plain_process, "begin_work"),
+        (_payload.PayloadField, "splice"),
+        (_payload.PayloadField, "read_spliced"),
+    ],
+)
+async def test_where_the_short_way_fails_the_long_one_is_taken(
+    connect: Connect,
+    inbox: Inbox,
+    spans: Instrumentation,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: Any,
+    name: str,
+) -> None:
+    """The message has its spans, in one trace, and goes out once."""
+    monkeypatch.setattr(owner, name, raise_broken)
+    nc = await connect()
+    await nc.subscribe("plain.in", cb=inbox.callback)
+    await nc.publish("plain.in", b'{"a":1}')
+    assert (await inbox.data()).startswith(b'{"a":1,"_otel_trace_headers":{')
+    await settle(nc)
+    publish, process = spans.spans()
+    assert (publish.name, process.name) == ("publish plain.in", "process plain.in")
+    assert (process.trace, process.parent) == (publish.trace, publish.span)
+    assert inbox.messages.empty()
+
+
+@pytest.mark.parametrize(
+    ("propagator", "is_default"),
+    [
+        (CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()]), True),
+        (CompositePropagator([TraceContextTextMapPropagator()]), True),
+        (TraceContextTextMapPropagator(), True),
+        (get_global_textmap(), True),
+        (CompositePropagator([W3CBaggagePropagator()]), False),
+        (CompositePropagator([]), False),
+        (W3CBaggagePropagator(), False),
+        (_Own(), False),
+        (CompositePropagator([_Own(), W3CBaggagePropagator()]), False),
+    ],
+)
+def test_which_propagators_are_the_default_ones(propagator: Any, is_default: bool) -> None:
+    """Others may write and read whatever they like: they are asked."""
+    assert _w3c.is_default(propagator) == is_default
+
+
+@given(
+    trace_id=st.integers(0, 2**128 - 1),
+    span_id=st.integers(0, 2**64 - 1),
+    flags=st.integers(0, 255),
+    states=st.sampled_from([None, TraceState(), TraceState([("a", "b")])]),
+)
+def test_a_traceparent_is_what_the_propagators_write_and_read(
+    trace_id: int, span_id: int, flags: int, states: TraceState | None
+) -> None:
+    """The document is that of their carrier, and the span read from it is the one they find."""
+    span_context = SpanContext(trace_id, span_id, True, TraceFlags(flags), states)
+    current = trace.set_span_in_context(NonRecordingSpan(span_context), Context())
+    carrier: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(carrier, current)
+    document = _w3c.document_of(span_context)
+    if len(carrier) != 1 or not span_context.is_valid:
+        assert document is None
+        return
+    assert document is not None
+    assert document == json.dumps(carrier, separators=(",", ":")).encode()
+    assert len(document) == _w3c.DOCUMENT_SIZE
+    found = TraceContextTextMapPropagator().extract(carrier, Context())
+    span = _w3c.span_of(document)
+    assert span is not None
+    assert span.get_span_context() == get_current_span(found).get_span_context()
