@@ -76,11 +76,11 @@ async def _run(service: Service, address: str) -> None:
     limit = Limit(document, get_tracer("benchmarks", tracer_provider=mode.provider))
     payload = encode(document)
 
-    async def publish() -> None:
-        await client.publish(_SENT, payload)
+    def publish() -> Awaitable[None]:
+        return client.publish(_SENT, payload)
 
-    async def publish_by_hand() -> None:
-        await limit.publish(client, _SENT)
+    def publish_by_hand() -> Awaitable[None]:
+        return limit.publish(client, _SENT)
 
     await count(publish_by_hand if service.is_limit else publish)
     await client.flush(_TIMEOUT)
@@ -98,8 +98,8 @@ async def _process(
     assert process is not None
     messages = [Msg(client, _TAKEN, data=data) for _ in range(WARM_UP + CALLS)]
 
-    async def take() -> None:
-        await process(messages.pop())
+    def take() -> Awaitable[None]:
+        return process(messages.pop())
 
     return take
 

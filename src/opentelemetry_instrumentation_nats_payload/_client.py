@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Awaitable, Callable
+from functools import partial, wraps
 from typing import Any
 
 import wrapt
 from opentelemetry import context as context_api
+from opentelemetry import trace
 from opentelemetry.context import Context
 
 from . import _semconv
@@ -16,6 +17,7 @@ from ._connection import discount
 from ._continuation import ambient
 from ._delivery import delivery_of
 from ._guard import guarded
+from ._measured import Measured
 from ._message import Outgoing, message_of
 from ._operation import Operation, open_operation
 from ._patching import PatchTable, unbound
@@ -58,7 +60,8 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
                 started = start_publish(telemetry, self, subject, payload, reply, headers)
         if started is None:
             return await call(self, subject, payload, reply, headers)
-        discount(self, started.added)
+        if started.added:
+            discount(self, started.added)
         try:
             await call(self, subject, started.payload, reply, started.headers)
         except BaseException as error:
@@ -94,7 +97,7 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
         args, kwargs = _rebound(args, kwargs, message, started)
         discount(self, started.added)
         try:
-            result = await call(self, *args, **kwargs)
+            result = await _under(started.measured, partial(call, self, *args, **kwargs))
         except BaseException as error:
             fail_publish(started, self, error)
             raise
@@ -102,6 +105,24 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
         return result
 
     return publish
+
+
+async def _under(measured: Measured | None, call: Callable[[], Awaitable[Any]]) -> Any:
+    """Call another wrapper with our span current: what a second instrumentation starts there is
+    its child, and no trace of its own.
+    """
+    if measured is None or measured.span is None:
+        return await call()
+    token = context_api.attach(trace.set_span_in_context(measured.span))
+    try:
+        result = await call()
+    except GeneratorExit:  # the loop is gone, and with it the context of the token
+        raise
+    except BaseException:
+        context_api.detach(token)
+        raise
+    context_api.detach(token)
+    return result
 
 
 def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outgoing | None:

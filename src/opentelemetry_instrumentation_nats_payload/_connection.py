@@ -174,6 +174,7 @@ def added_size(message: Outgoing, sent: Outgoing) -> int:
     return _command_size(sent) - _command_size(message)
 
 
+@guarded(None)
 def discount(client: Any, added: int) -> None:
     """Take ``added`` bytes, ours of the message that is about to be buffered, off the buffer.
 
