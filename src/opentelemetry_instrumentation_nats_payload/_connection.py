@@ -34,6 +34,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import _semconv
+from ._guard import guarded
 from ._headers import wire_size
 from ._message import Outgoing
 from ._series import Series
