@@ -20,7 +20,7 @@ from .tables import Table
 
 _MAX_SIZE = 1024 * 1024
 _SIZES, _QUICK_SIZES = [200, 1024, 16 * 1024, 256 * 1024, _MAX_SIZE], [200, 16 * 1024]
-_ROUNDS, _QUICK_ROUNDS = 42, 4
+_ROUNDS, _QUICK_ROUNDS = 35, 4
 _MESSAGES, _QUICK_MESSAGES = 100, 50
 _PARTS = ("messages", "codec", "latency", "startup")
 _COMMAND = "python -m benchmarks"
