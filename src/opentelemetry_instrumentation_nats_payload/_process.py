@@ -102,9 +102,16 @@ def begin(
     return Process(measured, begin_work(context, delivery), delivery, started_at)
 
 
+@guarded(None)
 def finish_process(process: Process, error: BaseException | None = None) -> None:
     """Give the former context back and end the process; ``error`` is what the callback raised."""
-    end_work(process.work)
+    try:
+        end_work(process.work)
+    finally:
+        _end(process, error)
+
+
+def _end(process: Process, error: BaseException | None) -> None:
     measured = process.measured
     if measured is None:
         return

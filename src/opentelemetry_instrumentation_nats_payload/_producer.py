@@ -49,6 +49,7 @@ def start_publish(telemetry: Telemetry, client: Any, message: Outgoing) -> Publi
     return None if sender is None else _start(telemetry, sender, message, context)
 
 
+@guarded(None)
 def fail_operation(
     telemetry: Telemetry, operation: Operation, client: Any, error: BaseException
 ) -> None:
