@@ -11,13 +11,13 @@ import ast
 import inspect
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
 from opentelemetry.semconv._incubating.attributes import messaging_attributes
 from opentelemetry.semconv._incubating.metrics import messaging_metrics
-from opentelemetry.semconv.attributes import error_attributes, server_attributes
 from opentelemetry.semconv.schemas import Schemas
 from packaging.version import Version
 
@@ -125,7 +125,10 @@ def _current(constants: dict[str, str]) -> dict[str, str]:
 
 def attribute_names() -> set[str]:
     """The names of attributes that are not deprecated."""
-    modules = (messaging_attributes, error_attributes, server_attributes)
+    names = ("_incubating.attributes.messaging", "attributes.error", "attributes.server")
+    # An older package has no code_attributes, and none of the model to compare with.
+    names = (*names, "attributes.code")
+    modules = (import_module(f"opentelemetry.semconv.{name}_attributes") for name in names)
     return {name for module in modules for name in _current(_documented(module))}
 
 

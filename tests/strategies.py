@@ -7,6 +7,7 @@ duplicate is possible.
 from __future__ import annotations
 
 import json
+import os
 from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, settings
@@ -16,11 +17,23 @@ from oracle import FIELD
 
 KEY = f'"{FIELD}"'
 
-PROPERTY = settings(
+SOAK_EXAMPLES = "SOAK_EXAMPLES"
+"""The environment variable that chooses the profile ``soak``: how many examples each test gets."""
+
+settings.register_profile(
+    "tests",
     max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+settings.register_profile(
+    "soak",
+    settings.get_profile("tests"),
+    max_examples=int(os.environ.get(SOAK_EXAMPLES, "10000")),
+    derandomize=False,
+    print_blob=True,
+)
+PROPERTY = settings.get_profile("soak" if SOAK_EXAMPLES in os.environ else "tests")
 """The decorator of every property test: no deadline, as nothing here is about time."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -164,10 +163,10 @@ def test_headers_are_read_in_any_case(case: Callable[[str], str]) -> None:
 def test_headers_that_break_a_propagator_cost_only_themselves(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Values that are no strings are reported, once; what the payload had is kept."""
+    """No value that is no string gets there; what the payload had is kept."""
     headers: Any = {"traceparent": 5}
     assert receive(make_telemetry(), OBJECT, headers) == Received(None, None)
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert not caplog.records
     payload = payload_with(**{FIELD: carrier_of("baggage", IN_FIELD)})
     embedded = receive(make_telemetry(), payload, headers).embedded
     assert found_in(embedded) == (FIELD, 0, str(IN_FIELD))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from opentelemetry_instrumentation_nats_payload import _semconv
+from opentelemetry_instrumentation_nats_payload._guard import report
 from opentelemetry_instrumentation_nats_payload._metrics import metrics_of
 from opentelemetry_instrumentation_nats_payload._semconv import Metric
 from opentelemetry_instrumentation_nats_payload._series import Outcome, Series
@@ -44,7 +45,7 @@ def _as_prometheus(name: str) -> str:
 
 def _names(metric: Metric) -> set[str]:
     """What Prometheus calls it: with its unit, unless that is an annotation, and its kind."""
-    if metric.unit == "{message}":
+    if metric.unit.startswith("{"):
         return {f"{_as_prometheus(metric.name)}_total"}
     assert metric.unit == "s"
     return {f"{_as_prometheus(metric.name)}_seconds_{kind}" for kind in ("bucket", "count", "sum")}
@@ -52,6 +53,9 @@ def _names(metric: Metric) -> set[str]:
 
 def _labels(metric: Metric) -> set[str]:
     """Those that its points may have, and those of a scrape."""
+    if metric == _semconv.NATS_INSTRUMENTATION_ERRORS:
+        own = (_semconv.ERROR_TYPE, _semconv.CODE_FUNCTION_NAME)
+        return {_as_prometheus(name) for name in own} | {"job", "service_name"}
     outcome = {
         _semconv.NATS_SENT_CONTEXTS: _semconv.NATS_PROPAGATION_OUTCOME,
         _semconv.NATS_RECEIVED_CONTEXTS: _semconv.NATS_PROPAGATION_SOURCE,
@@ -95,8 +99,9 @@ def test_the_metrics_are_all_that_are_exported() -> None:
     metrics.record_delivery(series, 1)
     for counter in (metrics.sent, metrics.consumed, metrics.injected, metrics.extracted):
         counter.add(series)
+    report("a hook", ValueError())
     exported = {name: (found.unit, found.kind) for name, found in meter.exported().items()}
-    kinds = {"s": "histogram", "{message}": "counter"}
+    kinds = {"s": "histogram", "{message}": "counter", "{error}": "counter"}
     assert exported == {m.name: (m.unit, kinds[m.unit]) for m in _METRICS}
 
 
@@ -109,7 +114,8 @@ def test_an_expression_has_no_names_but_ours(expression: str) -> None:
     assert _words(expression) <= _names(metric) | _labels(metric) | _OPERATIONS
     variables = set(re.findall(r"\$(\w+)", expression))
     assert variables <= _VARIABLES.keys() | _OF_GRAFANA
-    assert {"service_label", "service", "template"} <= variables
+    has_template = "messaging_destination_template" in _labels(metric)
+    assert {"service_label", "service", *(["template"] * has_template)} <= variables
 
 
 @pytest.mark.parametrize("expression", _EXPRESSIONS)

@@ -83,7 +83,7 @@ def test_an_object_by_example_is_one() -> None:
     [
         (b'{"a":NaN}', b'{"a":[ ]}'),
         (b'{"a":[Infinity,-Infinity]}', b'{"a":[[      ],[       ]]}'),
-        (rb'{"a":"\ud800"}', rb'{"a":"\u0020"}'),
+        (rb'{"a":"\ud800"}', rb'{"a":"\u4800"}'),
         (b'{"a": 1.50 }\n', b'{"a": 1.50 }\n'),
     ],
 )

@@ -25,6 +25,7 @@ from strategies import KEY
 
 _IN_STRING = json.dumps(f'{KEY}:{{"traceparent":"x"}},').encode()[1:-1]
 _LARGE = ",".join(f'"key{i}":{{"price":{i}.25,"l":[1,2,3]}}' for i in range(25_000)).encode()
+_LONG = b'"a":"' + b"x" * 1_000_000 + b'"'
 _EMPTY = K + b":{},"
 
 _ABSENT: dict[str, Callable[[], bytes]] = {
@@ -57,9 +58,9 @@ _PRESENT: dict[str, Callable[[], tuple[bytes, bytes]]] = {
         b'{"a":[' + b"{%b:{}}," % K * 35_000 + b"0],%b}" % SPLICED,
         b'{"a":[' + b"{%b:{}}," % K * 35_000 + b"0]}",
     ),
-    "before nested ones": lambda: (
-        b'{%b,"a":[' % SPLICED + b"{%b:{}}," % K * 35_000 + b"0]}",
-        b'{"a":[' + b"{%b:{}}," % K * 35_000 + b"0]}",
+    "before some nested ones": lambda: (
+        b'{%b,"a":[' % SPLICED + b"{%b:{}}," % K * 990 + b"0]}",
+        b'{"a":[' + b"{%b:{}}," % K * 990 + b"0]}",
     ),
     "before a megabyte": lambda: (
         b"{" + SPLICED + b"," + _LARGE + b"}",
@@ -73,9 +74,9 @@ _PRESENT: dict[str, Callable[[], tuple[bytes, bytes]]] = {
         b"{" + SPLICED + b',"a":[' + b'NaN,"\\ud800",-Infinity,' * 45_000 + b"0]}",
         b'{"a":[' + b'NaN,"\\ud800",-Infinity,' * 45_000 + b"0]}",
     ),
-    "40000 duplicates": lambda: (
-        b"{" + _EMPTY * 40_000 + b'"a":1}',
-        b"{" + (_EMPTY * 39_998) + b'"a":1}',
+    "90 duplicates": lambda: (
+        b"{" + _EMPTY * 90 + _LONG + b"}",
+        b"{" + _EMPTY * 88 + _LONG + b"}",
     ),
     "40000 duplicates, the last at the end": lambda: (
         b"{" + _EMPTY * 40_000 + SPLICED + b"}",
@@ -100,6 +101,31 @@ def test_the_field_of_a_large_payload_is_replaced_and_cut(name: str) -> None:
         with using(backend) as field:
             assert read(field, fill(field, payload)) == CARRIER
             assert cut(field, payload) == expected
+
+
+_LOST: dict[str, Callable[[], bytes]] = {
+    "before nested ones": lambda: b'{%b,"a":[' % SPLICED + b"{%b:{}}," % K * 35_000 + b"0]}",
+    "before nested ones that are the same": lambda: (
+        b'{%b,"a":[' % SPLICED + b"{%b}," % SPLICED * 150 + b"0]}"
+    ),
+    "40000 duplicates": lambda: b"{" + (SPLICED + b",") * 10_000 + b'"a":1}',
+    "escaped, before a megabyte": lambda: (
+        b"{" + SPLICED.replace(b"_", b"\\u005f") + b"," + _LARGE + b"}"
+    ),
+    "twice before a megabyte": lambda: b"{%b,%b,%b}" % (SPLICED, SPLICED, _LARGE),
+}
+
+
+@pytest.mark.parametrize("name", _LOST)
+def test_a_field_that_would_take_long_to_find_is_read_and_left_alone(name: str) -> None:
+    """The parser says what it has. Where it stands is not searched for without end."""
+    payload = _LOST[name]()
+    for backend in BACKENDS:
+        with using(backend) as field:
+            assert read(field, payload) == CARRIER
+            member = field.find(payload)
+            assert member is not None
+            assert (field.slot(payload, member), field.cut(payload, member)) == (None, payload)
 
 
 _OTHER: dict[str, Callable[[], bytes]] = {

@@ -12,6 +12,8 @@ from typing import NamedTuple
 _PREFIX = "$JS.ACK."
 _TOKENS = 9
 _TOKENS_WITH_DOMAIN = 11
+_MAX_DIGITS = 20
+_MAX_INTEGER = 2**63 - 1
 
 
 class ConsumerDelivery(NamedTuple):
@@ -40,9 +42,11 @@ def parse_ack_subject(reply: str) -> ConsumerDelivery | None:
     else:
         return None
     stream, consumer, *numbers = tokens[start : start + 6]
-    if not all(number.isdecimal() for number in numbers):
+    # Of anybody who may publish: an exporter cannot send what is no 64-bit integer.
+    if not all(number.isdecimal() and len(number) < _MAX_DIGITS for number in numbers):
         return None
-    return ConsumerDelivery(stream, consumer, *map(int, numbers))
+    values = list(map(int, numbers))
+    return None if max(values) > _MAX_INTEGER else ConsumerDelivery(stream, consumer, *values)
 
 
 def is_ack_subject(reply: str) -> bool:

@@ -94,9 +94,12 @@ def _as_one(telemetry: Telemetry) -> Delivery:
     return delivery
 
 
+@guarded(None)
 def _finish(batch: _Batch, error: BaseException | None) -> None:
-    end_work(batch.work)
-    batch.measured.end(error, record=error is not None)
+    try:
+        end_work(batch.work)
+    finally:
+        batch.measured.end(error, record=error is not None)
 
 
 def _surroundings() -> Context:

@@ -47,7 +47,7 @@ class Capture:
         for name, value in (headers or {}).items():
             if name.lower() in self._headers:
                 key = name.lower().replace("-", "_")
-                span.set_attribute(_semconv.NATS_HEADER_PREFIX + key, [value])
+                span.set_attribute(_semconv.NATS_HEADER_PREFIX + key, [_semconv.bounded(value)])
         if self._body_bytes:
             self._add_body(span, subject, bytes(body))
 

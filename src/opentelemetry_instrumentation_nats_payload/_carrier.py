@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.propagators.textmap import DefaultGetter, Getter, Setter, TextMapPropagator
+from opentelemetry.propagators.textmap import Getter, Setter, TextMapPropagator
 from opentelemetry.trace import SpanContext
 
 from ._guard import guarded
 from ._headers import header_getter, is_plain, wire_size, with_carrier
+from ._hostile import accepted
 from ._json import MAX_CARRIER_ENTRIES, encode_carrier
 from ._message import Outgoing
 from ._payload import Member, Slot
 from ._telemetry import Telemetry
 
-_dict_getter = cast("Getter[Mapping[str, str]]", DefaultGetter())
 
+class _DictGetter(Getter[Mapping[str, str]]):
+    def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
+        value = carrier.get(key)
+        value = None if value is None else accepted(key, value)
+        return None if value is None else [value]
+
+    def keys(self, carrier: Mapping[str, str]) -> list[str]:
+        return list(carrier)
+
+
+_dict_getter = _DictGetter()
 
 RECEIVED_KEY = context_api.create_key("nats-received")
 """Under this key, the span context that the message being processed came with, where its process

@@ -18,8 +18,8 @@ from ._continuation import ambient
 from ._delivery import delivery_of
 from ._guard import guarded
 from ._measured import Measured
-from ._message import Outgoing, message_of
-from ._operation import Operation, open_operation
+from ._message import Outgoing
+from ._operation import Operation, begin_operation, without_us
 from ._patching import PatchTable, unbound
 from ._plain_publish import UNUSUAL, Publish, start_plain_publish
 from ._producer import (
@@ -157,10 +157,12 @@ def wrap_request(original: Any, telemetry: Telemetry) -> Any:
     async def request(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not telemetry.is_active:
             return await call(self, *args, **kwargs)
-        operation = Operation(_semconv.OPERATION_REQUEST, message_of(args, kwargs))
+        operation = begin_operation(_semconv.OPERATION_REQUEST, args, kwargs)
         # JetStream's publish is a request too, and has opened an operation of its own.
-        if not open_operation(operation):
+        if operation is None:
             return await call(self, *args, **kwargs)
+        if not isinstance(operation, Operation):
+            return await without_us(call, self, *args, **kwargs)
         try:
             reply = await call(self, *args, **kwargs)
         except BaseException as error:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from threading import RLock
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from ._semconv import OTHER, class_name
 
 logger = logging.getLogger("opentelemetry_instrumentation_nats_payload")
 """The one logger of this package."""
@@ -16,6 +20,21 @@ _Default = TypeVar("_Default")
 
 _MAX_KINDS = 1000
 _warned: set[tuple[str, ...]] = set()
+
+
+class Failure(NamedTuple):
+    """A kind of error of ours."""
+
+    function: str
+    """The qualified name of what raised, as a part of ours or as a hook."""
+
+    error_type: str
+
+
+_MAX_FAILURES = 200
+_failures: dict[Failure, int] = {}
+# Reentrant: an iterator that is thrown away in the middle may report something as well.
+_lock = RLock()
 
 
 def guarded(
@@ -30,14 +49,15 @@ def guarded(
     def decorate(
         function: Callable[_Arguments, _Result],
     ) -> Callable[_Arguments, _Result | _Default]:
-        what = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        name = _name_of(function)
+        what = name.partition(".")[2]
 
         @wraps(function)
         def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result | _Default:
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                report(what, error)
+                report(what, error, name)
                 return default
 
         return call
@@ -80,20 +100,47 @@ def contained(what: str, function: Callable[..., _Result], *args: object) -> _Re
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:
-        report(f"{what} {getattr(function, '__qualname__', function)!s}", error)
+        name = _name_of(function)
+        report(f"{what} {name}", error, name)
         return None
 
 
-def report(what: str, error: BaseException) -> None:
-    """Log that ``what`` failed: a warning the first time for a kind of error, then DEBUG."""
-    kind = (what, type(error).__name__)
-    level = logging.WARNING if _is_first(kind) else logging.DEBUG
-    logger.log(
-        level,
-        "Tracing of a NATS message failed in %s; the message is not affected.",
-        what,
-        exc_info=error,
-    )
+def _name_of(function: Callable[..., object]) -> str:
+    """The qualified name, of an object that is called that of its class."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{getattr(named, '__module__', None)}.{named.__qualname__}"
+
+
+def report(what: str, error: BaseException, function: str = "") -> None:
+    """Count that ``what`` failed, and log it: a warning the first time for a kind, then DEBUG.
+
+    Args:
+        what: what it is called in the log.
+        error: what was raised.
+        function: the qualified name of what raised it.
+    """
+    with suppress(Exception):  # also of a filter or a handler of the application's
+        _count(Failure(function or what, class_name(error)))
+        level = logging.WARNING if _is_first((what, type(error).__name__)) else logging.DEBUG
+        logger.log(
+            level,
+            "Tracing of a NATS message failed in %s; the message is not affected.",
+            what,
+            exc_info=error,
+        )
+
+
+def _count(failure: Failure) -> None:
+    with _lock:
+        if failure not in _failures and len(_failures) >= _MAX_FAILURES:
+            failure = Failure(OTHER, OTHER)
+        _failures[failure] = _failures.get(failure, 0) + 1
+
+
+def failures() -> dict[Failure, int]:
+    """How often each kind of error has been reported in this process."""
+    with _lock:
+        return dict(_failures)
 
 
 def warn_once(message: str, *args: str) -> None:

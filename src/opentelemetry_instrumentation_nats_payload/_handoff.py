@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from ._carrier import receive
-from ._continuation import begin_work, end_work
+from ._continuation import Work, begin_work, end_work
 from ._delivery import delivery_of
 from ._guard import guarded
 from ._telemetry import current_or_default
@@ -42,11 +42,22 @@ def use_message_context(message: Any) -> Generator[Context]:
         return
     if not trace.get_current_span(context).get_span_context().is_valid:
         context = Context({**context_api.get_current(), **context})
-    work = begin_work(context, delivery_of(message))
+    work = _begin(context, message)
     try:
         yield context
     finally:
-        end_work(work)
+        if work is not None:
+            _end(work)
+
+
+@guarded(None)
+def _begin(context: Context, message: Any) -> Work | None:
+    return begin_work(context, delivery_of(message))
+
+
+@guarded(None)
+def _end(work: Work) -> None:
+    end_work(work)
 
 
 @guarded(None)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from opentelemetry.propagators.textmap import Getter
 
+from ._hostile import accepted
+
+_MAX_NAMES = 256
 _HEADERS_LINE_SIZE = len(b"NATS/1.0\r\n")
 _LINE_EXTRA_SIZE = len(b": \r\n")
 # A token of RFC 9110, section 5.6.2. nats-py raises BadHeaderError for any other name.
@@ -21,10 +25,11 @@ class HeaderGetter(Getter[Mapping[str, str]]):
         if value is None:
             wanted = key.lower()
             value = next((v for k, v in carrier.items() if k.lower() == wanted), None)
+        value = None if value is None else accepted(key, value)
         return None if value is None else [value]
 
     def keys(self, carrier: Mapping[str, str]) -> list[str]:
-        return list(carrier)
+        return list(islice(carrier, _MAX_NAMES))
 
 
 header_getter = HeaderGetter()

@@ -96,16 +96,16 @@ class _Loop:
 
     def __anext__(self) -> Any:
         if current() is None:  # uninstrumented in the loop
-            _leave(self._iterator._sub)
+            _leave(self)
         return self._iterator.__anext__()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._iterator, name)
 
     def __del__(self) -> None:
-        _leave(self._iterator._sub)
+        _leave(self)
 
 
 @guarded(None)
-def _leave(subscription: Any) -> None:
-    give_back(subscription)
+def _leave(loop: _Loop) -> None:
+    give_back(loop._iterator._sub)

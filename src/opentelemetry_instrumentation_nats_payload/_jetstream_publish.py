@@ -16,7 +16,15 @@ from . import _semconv
 from ._futures import exception_of
 from ._guard import guarded
 from ._message import message_of
-from ._operation import Operation, close_operation, open_operation, open_retry
+from ._operation import (
+    FAILED,
+    Operation,
+    begin_operation,
+    close_operation,
+    open_operation,
+    open_retry,
+    without_us,
+)
 from ._patching import unbound
 from ._producer import fail_operation
 from ._telemetry import Telemetry, current
@@ -43,14 +51,16 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not telemetry.is_active:
             return await call(self, *args, **kwargs)
-        operation = Operation(_semconv.OPERATION_PUBLISH, message_of(args, kwargs))
-        if not open_operation(operation):
+        operation = begin_operation(_semconv.OPERATION_PUBLISH, args, kwargs)
+        if operation is None:
             return await call(self, *args, **kwargs)
+        if not isinstance(operation, Operation):
+            return await without_us(call, self, *args, **kwargs)
         try:
             ack = await attempt(operation, self, *args, **kwargs)
             if ack is _REFUSED:
-                open_retry(operation)
-                ack = await call(self, *args, **kwargs)
+                again = call if open_retry(operation) else partial(without_us, call)
+                ack = await again(self, *args, **kwargs)
         except BaseException as error:
             fail_operation(telemetry, operation, self._nc, error)
             raise
@@ -61,15 +71,18 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     return publish
 
 
+@guarded(None)
 def _acknowledged(telemetry: Telemetry, operation: Operation, ack: Any) -> None:
-    if operation.is_retry and operation.original is not None:
-        telemetry.size_limits.learn(operation.original.subject, operation.refused_size)
     measured = operation.measured
-    if measured is not None:
-        if operation.is_retry and measured.outcome is not None:
+    try:
+        if operation.is_retry and operation.original is not None:
+            telemetry.size_limits.learn(operation.original.subject, operation.refused_size)
+        if operation.is_retry and measured is not None and measured.outcome is not None:
             measured.outcome = measured.outcome._replace(value=_semconv.TOO_LARGE)
         _set_message_id(operation, ack)
-        measured.end()
+    finally:
+        if measured is not None:
+            measured.end()
 
 
 @guarded(None)
@@ -91,13 +104,15 @@ def wrap_publish_async(original: Any, telemetry: Telemetry) -> Any:
     @wraps(original)
     async def publish_async(self: Any, *args: Any, **kwargs: Any) -> Any:
         operation = _pending_operation(self, args, kwargs) if telemetry.is_active else None
-        if operation is None or not open_operation(operation):
+        if operation is None:
             return await call(self, *args, **kwargs)
+        if not isinstance(operation, Operation):
+            return await without_us(call, self, *args, **kwargs)
         try:
             future = await call(self, *args, **kwargs)
         except BaseException as error:
             fail_operation(telemetry, operation, self._nc, error)
-            operation.forget()
+            _forget(operation)
             raise
         close_operation(operation)
         future.add_done_callback(partial(_finish, telemetry, operation))
@@ -107,13 +122,18 @@ def wrap_publish_async(original: Any, telemetry: Telemetry) -> Any:
 
 
 @guarded(None)
-def _pending_operation(context: Any, args: Any, kwargs: Any) -> Operation:
+def _forget(operation: Operation) -> None:
+    operation.forget()
+
+
+@guarded(FAILED)
+def _pending_operation(context: Any, args: Any, kwargs: Any) -> Operation | None:
     pending: dict[str, Operation] = context.__dict__.setdefault(_PENDING, {})
     operation = Operation(_semconv.OPERATION_PUBLISH, message_of(args, kwargs), pending)
     if not context._async_reply_prefix:
         context.__dict__[_REPLIES] = True  # the subscription to be made calls our wrapper
     operation.may_grow = _REPLIES in context.__dict__
-    return operation
+    return operation if open_operation(operation) else None
 
 
 @guarded(None)
@@ -146,7 +166,7 @@ def wrap_async_reply(original: Any) -> Any:
         try:
             return await call(self, message)
         except Exception as error:
-            operation.forget()
+            _forget(operation)
             # The future may still be cancelled.
             measured, operation.measured = operation.measured, None
             if measured is not None:
@@ -173,9 +193,9 @@ def _is_refused(operation: Operation, message: Any) -> bool:
 
 async def _publish_again(client: Any, operation: Operation) -> bool:
     """Send the message as it was, for the same reply; False if that was not possible."""
-    open_retry(operation)
+    publish = client.publish if open_retry(operation) else partial(without_us, client.publish)
     try:
-        await client.publish(*(operation.original or ()))
+        await publish(*(operation.original or ()))
     except Exception:
         return False  # the caller gets the error that it would have got
     finally:

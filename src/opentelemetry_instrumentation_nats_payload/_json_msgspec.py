@@ -11,19 +11,22 @@ _skip = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_strings = msgspec.json.Decoder(dict[str, str]).decode
 # What only Python's json accepts, and strict JSON of the same length: a value in the place of a
 # value, still text inside a string, and no hexadecimal digits that could complete an escape. The
-# token comes first in the pattern, because a search for a literal is ten times as fast.
+# token comes first in the pattern, because a search for a literal is ten times as fast. Where
+# there are many, they are replaced without a look around, which is faster again, and the same save
+# in a field's name: what is no value there was none before.
+_VALUE = rb"%b(?<![^\[:, \t\n\r]%b)(?![^\],} \t\n\r])"
+_SURROGATE = rb"\\u[dD](?=[89a-fA-F][0-9a-fA-F]{2})"
 _EXTENSIONS = [
-    (
-        re.compile(rb"%b(?<![^\[:, \t\n\r]%b)(?![^\],} \t\n\r])" % (token, token)),
-        replacement,
-    )
-    for token, replacement in (
-        (b"NaN", b"[ ]"),
-        (b"Infinity", b"[      ]"),
-        (b"-Infinity", b"[       ]"),
+    (token, re.compile(pattern.replace(b"%b", token)), replacement)
+    for token, pattern, replacement in (
+        (b"NaN", _VALUE, b"[ ]"),
+        (b"-Infinity", _VALUE, b"[       ]"),
+        (b"Infinity", _VALUE, b"[      ]"),
+        (rb"\ud", _SURROGATE, rb"\u4"),
+        (rb"\uD", _SURROGATE, rb"\u4"),
     )
 ]
-_EXTENSIONS.append((re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"), rb"\\u0020"))
+_MANY = 2000
 
 
 def as_strict(payload: bytes) -> bytes | None:
@@ -32,13 +35,14 @@ def as_strict(payload: bytes) -> bytes | None:
     Python's json also accepts NaN, Infinity and lone surrogate escapes. These are replaced, the
     rest is the same bytes at the same places.
     """
-    try:  # as in _skips; a call less for most payloads
+    try:
         _skip(payload)
-    except (RecursionError, msgspec.DecodeError):
-        pass
+    except RecursionError:
+        return None
+    except msgspec.DecodeError:
+        strict = _without_extensions(payload)
     else:
         return payload
-    strict = _without_extensions(payload)
     return strict if strict != payload and _skips(strict) else None
 
 
@@ -52,8 +56,12 @@ def _skips(payload: bytes) -> bool:
 
 def _without_extensions(payload: bytes) -> bytes:
     # Falling back to json.loads instead would block the event loop on a large message.
-    for extension, replacement in _EXTENSIONS:
-        payload = extension.sub(replacement, payload)
+    for token, pattern, replacement in _EXTENSIONS:
+        count = payload.count(token)
+        if count > _MANY:
+            payload = payload.replace(token, replacement)
+        elif count:
+            payload = pattern.sub(lambda _, by=replacement: by, payload)
     return payload
 
 

@@ -74,6 +74,7 @@ class Measured:
             self._metrics.injected.add(self.outcome)
             self.outcome = None
 
+    @guarded(None)
     def end(self, error: BaseException | None = None, *, record: bool = False) -> None:
         """End the operation, with ``error`` as failed; see :func:`end_span`."""
         ended_at = time_ns()
@@ -82,7 +83,6 @@ class Measured:
         if self._metrics is not None and self._series is not None:
             self._record(self._metrics, self._series, error, ended_at)
 
-    @guarded(None)
     def _record(
         self, metrics: Metrics, series: Series, error: BaseException | None, ended_at: int
     ) -> None:

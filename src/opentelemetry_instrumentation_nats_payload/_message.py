@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ._headers import wire_size
+from ._semconv import bounded
 
 _MESSAGE_ID_HEADER = "Nats-Msg-Id"
 
@@ -41,4 +42,5 @@ def message_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outgoing | N
 def message_id_of(headers: Mapping[str, str] | None) -> str | None:
     """The id by which JetStream tells duplicates, if the message has one."""
     # nats-py takes anything that has items().
-    return headers.get(_MESSAGE_ID_HEADER) if isinstance(headers, dict) else None
+    message_id = headers.get(_MESSAGE_ID_HEADER) if isinstance(headers, dict) else None
+    return bounded(message_id) if isinstance(message_id, str) else None

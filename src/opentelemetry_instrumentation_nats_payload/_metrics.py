@@ -23,6 +23,7 @@ from opentelemetry.metrics import (
 )
 
 from . import _semconv
+from ._guard import failures
 from ._semconv import Metric
 from ._series import Limits, Outcome, Series, Values
 from .version import __version__
@@ -57,6 +58,30 @@ class Counter:
         return [Observation(count, key.attributes()) for key, count in counts]
 
 
+class _Failures:
+    """Errors of ours since now, which end in :mod:`._guard` and are counted there."""
+
+    def __init__(self, meter: Meter, metric: Metric) -> None:
+        self._before = failures()
+        meter.create_observable_counter(
+            metric.name, [self._observe], metric.unit, metric.description
+        )
+
+    def _observe(self, _: CallbackOptions) -> Iterable[Observation]:
+        before = self._before
+        return [
+            Observation(
+                count - before.get(failure, 0),
+                {
+                    _semconv.ERROR_TYPE: failure.error_type,
+                    _semconv.CODE_FUNCTION_NAME: failure.function,
+                },
+            )
+            for failure, count in failures().items()
+            if count > before.get(failure, 0)
+        ]
+
+
 class Metrics:
     """The instruments.
 
@@ -76,6 +101,7 @@ class Metrics:
         self.consumed = Counter(meter, _semconv.CLIENT_CONSUMED_MESSAGES, limits)
         self.injected = Counter(meter, _semconv.NATS_SENT_CONTEXTS, limits)
         self.extracted = Counter(meter, _semconv.NATS_RECEIVED_CONTEXTS, limits)
+        self._failures = _Failures(meter, _semconv.NATS_INSTRUMENTATION_ERRORS)
         self._limits = limits
         self._attributes: dict[Series, Values] = {}
         self._is_recorded = not isinstance(self._process_duration, NoOpHistogram)

@@ -6,14 +6,21 @@ started by ``Client.publish``, which has the message as it goes out, and ended b
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from time import time_ns
+from typing import Any, TypeVar
 
+from opentelemetry import context as context_api
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import Span
 
 from . import _semconv
+from ._guard import guarded
 from ._measured import Measured
-from ._message import Outgoing, message_id_of
+from ._message import Outgoing, message_id_of, message_of
+
+_Result = TypeVar("_Result")
 
 
 class Operation:
@@ -111,10 +118,41 @@ def open_operation(operation: Operation) -> bool:
     return True
 
 
-def open_retry(operation: Operation) -> None:
+FAILED = object()
+"""In the place of an operation that could not be opened. Who calls goes on :func:`without_us`."""
+
+
+@guarded(FAILED)
+def begin_operation(name: str, args: Any, kwargs: Any) -> Operation | None:
+    """Open an operation that was called with these arguments, unless it is part of another."""
+    operation = Operation(name, message_of(args, kwargs))
+    return operation if open_operation(operation) else None
+
+
+async def without_us(call: Callable[..., Awaitable[_Result]], *args: Any, **kwargs: Any) -> _Result:
+    """What ``call`` returns, while nothing of ours changes what it publishes.
+
+    A message that grew may be refused, and only its operation would know.
+    """
+    former = context_api.get_current()
+    context_api.attach(context_api.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True, former))
+    try:
+        result = await call(*args, **kwargs)
+    except GeneratorExit:  # the loop is gone, and this is the context of somebody else
+        raise
+    except BaseException:
+        context_api.attach(former)
+        raise
+    context_api.attach(former)
+    return result
+
+
+@guarded(False)
+def open_retry(operation: Operation) -> bool:
     """Announce the second attempt of ``operation``, whatever the task has copied."""
     operation.is_retry = operation.is_open = True
     _current.set(operation)
+    return True
 
 
 def has_open_operation() -> bool:
@@ -137,6 +175,7 @@ def take_operation(subject: str) -> Operation | None:
     return operation
 
 
+@guarded(False)
 def close_operation(operation: Operation) -> bool:
     """Forget ``operation``; True if nothing was published by it."""
     # No token: the coroutine may be closed in another context than the one it ran in.

@@ -21,13 +21,19 @@ _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
 _TAIL = MAX_CARRIER_SIZE + 512
 # Each duplicate takes another look at the whole payload.
 _VALIDATED_SIZE = 16 * 1024
-_MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 2_000_000
+_MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 100_000
+# How much is looked at before the place of a member counts as not known: spellings of its name;
+# quotes and escapes, where one of these may be escaped; quotes behind it, and duplicates, where
+# there are several.
+_MAX_KEYS, _MAX_QUOTES, _MAX_ESCAPES, _MAX_DUPLICATES = 1000, 8000, 2000, 100
 
 
 class Member(NamedTuple):
     """A member of a payload that is one JSON object; offsets are in bytes.
 
-    ``payload[start:end]`` is ``"name": value`` and ``payload[value_start:end]`` is the value.
+    ``payload[start:end]`` is ``"name": value`` and ``payload[value_start:end]`` is the value. All
+    three are 0 where the place is not known: in a payload that has the name over and over, which
+    would take long.
     """
 
     start: int
@@ -69,8 +75,8 @@ class PayloadField:
         # The last member of a document, its value a flat object: what we write, and what
         # json.dumps makes of a dict that got the field last.
         self._last = re.compile(
-            rb'[,{ \t\n\r]"%b"%b:%b(\{[^{}]*\})%b\}%b\Z'
-            % (re.escape(name.encode()), _GAP, _GAP, _GAP, _GAP)
+            rb'[,{ \t\n\r]"%b"%b:%b(\{[^{}]{0,%d}\})%b\}%b\Z'
+            % (re.escape(name.encode()), _GAP, _GAP, MAX_CARRIER_SIZE, _GAP, _GAP)
         )
         # A quote that follows a backslash is inside a string. Any other one that stands before
         # the name opens a key: were it to close a string, the name could not follow. The quote
@@ -147,30 +153,56 @@ class PayloadField:
         value = self._value.read(document)
         if value is None:
             return None
-        keys = [
-            key.span()
-            for key in self._keys.finditer(document)
-            if document.startswith(value, key.end())
-        ]
-        if not keys:
-            return None
-        start, value_start = _last_at_top_level(document, keys)
+        place = self._place(document, value)
+        if place is None:
+            # What stands for a lone surrogate in the document is not what the payload says.
+            return Member(0, 0, 0, decode_carrier(value) if document is payload else None)
+        start, value_start = place
         return _member(payload, start, value_start, value_start + len(value))
+
+    def _place(self, document: bytes, value: bytes) -> tuple[int, int] | None:
+        """Where the last member at the top level begins, which has ``value``, and its value."""
+        keys = self._keys_of(document, value)
+        return _last_at_top_level(document, keys) if keys else None
+
+    def _keys_of(self, document: bytes, value: bytes) -> list[tuple[int, int]]:
+        """Where the name is the key of ``value``; nothing where it occurs too often."""
+        if self._may_be_escaped(document):
+            if document.count(b'"') > _MAX_QUOTES:
+                return []
+            found = [key.span() for key in self._keys.finditer(document)]
+        else:
+            found = self._literal_keys(document)
+        if len(found) > _MAX_KEYS:
+            return []
+        return [key for key in found if document.startswith(value, key[1])]
+
+    def _literal_keys(self, document: bytes) -> list[tuple[int, int]]:
+        # Four times as fast as the pattern, which stops at every quote.
+        found: list[tuple[int, int]] = []
+        at = document.find(self.key)
+        while at >= 0 and len(found) <= _MAX_KEYS:
+            key = self._keys.match(document, at)
+            found.append(key.span() if key else (at, len(document)))
+            at = document.find(self.key, at + 1)
+        return found
 
     def _may_be_escaped(self, payload: bytes) -> bool:
         # Most payloads have no backslash, which one byte shows four times as fast.
-        if b"\\" not in payload or b"\\u00" not in payload:
+        if b"\\" not in payload:
             return False
-        return self._escapes.search(payload) is not None
+        escapes = payload.count(b"\\u00")
+        return escapes > _MAX_ESCAPES or (escapes > 0 and bool(self._escapes.search(payload)))
 
     def slot(self, payload: bytes, member: Member | None) -> Slot | None:
         """Where the carrier goes: over the value of ``member``, or before the final brace.
 
         None if the payload has to stay as it is: it is not one JSON object in UTF-8, or has
-        something else than a carrier under the name.
+        something else than a carrier under the name, or has it at a place that is not known.
         """
         if member is not None:
-            return None if member.carrier is None else Slot(member.value_start, member.end, b"")
+            is_fixed = member.carrier is None or not member.end
+            return None if is_fixed else Slot(member.value_start, member.end, b"")
         if as_object(payload) is None:
             return None
         brace = payload.rfind(b"}")
@@ -185,7 +217,7 @@ class PayloadField:
         """
         found: Member | None = member
         for _ in range(max(_MIN_CUTS, min(_MAX_CUTS, _CUT_BYTES // len(payload)))):
-            if found is None or found.carrier is None:
+            if found is None or found.carrier is None or not found.end:
                 break
             payload = _without(payload, found)
             found = self.find(payload)
@@ -222,14 +254,19 @@ def _without(payload: bytes, member: Member) -> bytes:
     return payload[:start] + payload[end:]
 
 
-def _last_at_top_level(document: bytes, keys: list[tuple[int, int]]) -> tuple[int, int]:
+def _last_at_top_level(document: bytes, keys: list[tuple[int, int]]) -> tuple[int, int] | None:
     """Of ``keys`` whose values are the same, the last one at the top level of ``document``.
 
-    From the end, where it mostly is: the depth there is 0, and at the top level it is 1.
+    From the end, where it mostly is: the depth there is 0, and at the top level it is 1. None
+    where it is too far from there.
     """
-    depth, end = 0, len(document)
-    for start, value_start in reversed(keys[1:]):
-        depth -= _depth_change(document[value_start:end])
+    depth, end, quotes = 0, len(document), 0
+    for count, (start, value_start) in enumerate(reversed(keys[1:])):
+        segment = document[value_start:end]
+        quotes += segment.count(b'"')
+        if quotes > _MAX_QUOTES or count >= _MAX_DUPLICATES:
+            return None
+        depth -= _depth_change(segment)
         if depth == 1:
             return start, value_start
         end = start

@@ -92,9 +92,16 @@ def begin(
     return begin_work(context, delivery, measured, started_at)
 
 
+@guarded(None)
 def finish_process(work: Work, error: BaseException | None = None) -> None:
     """Give the former context back and end the process; ``error`` is what the callback raised."""
-    end_work(work)
+    try:
+        end_work(work)
+    finally:
+        _end(work, error)
+
+
+def _end(work: Work, error: BaseException | None) -> None:
     measured, delivery = work.measured, work.delivery
     if measured is None or delivery is None:
         return

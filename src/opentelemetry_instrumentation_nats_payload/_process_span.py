@@ -49,7 +49,7 @@ def process_span(message: Any) -> Generator[Span]:
         is no SDK, or no instrumentation.
     """
     former = current_delivery.get()
-    process = _start(current_or_default(), message)
+    process = _start(message)
     if process is None:
         yield trace.INVALID_SPAN
         return
@@ -65,10 +65,11 @@ def process_span(message: Any) -> Generator[Span]:
 
 
 @guarded(None)
-def _start(telemetry: Telemetry, message: Any) -> Work | None:
+def _start(message: Any) -> Work | None:
     """Start a process span under the current one of the application's, or else in the trace of
     the message; None if the message, or everything now, is excluded from tracing.
     """
+    telemetry = current_or_default()
     destination = telemetry.rules.classify(message.subject)
     if destination.handling is Handling.IGNORE or not is_instrumentation_enabled():
         return None

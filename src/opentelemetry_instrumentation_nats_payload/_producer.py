@@ -66,6 +66,7 @@ def fail_publish(started: Publish, client: Any, error: BaseException) -> None:
         started.measured.end(error)
 
 
+@guarded(None)
 def fail_operation(
     telemetry: Telemetry, operation: Operation, client: Any, error: BaseException
 ) -> None:

@@ -17,6 +17,7 @@ from ._subjects import Handling
 from ._telemetry import Telemetry
 
 
+@guarded(None)
 def finish_request(telemetry: Telemetry, operation: Operation, client: Any, reply: Any) -> None:
     """End the span of a request that was answered."""
     close_operation(operation)

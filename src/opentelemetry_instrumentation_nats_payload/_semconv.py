@@ -25,6 +25,7 @@ MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ERROR_TYPE: Final = "error.type"
+CODE_FUNCTION_NAME: Final = "code.function.name"
 EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
@@ -134,6 +135,11 @@ NATS_RECEIVED_CONTEXTS: Final = Metric(
     "{message}",
     "Messages that came in, by where their trace context was found.",
 )
+NATS_INSTRUMENTATION_ERRORS: Final = Metric(
+    "messaging.nats.instrumentation.errors",
+    "{error}",
+    "Errors of the instrumentation itself, which affected no message.",
+)
 
 DURATION_BUCKETS: Final = (
     0.005,
@@ -154,7 +160,10 @@ DURATION_BUCKETS: Final = (
 """The boundaries that messaging-metrics.md gives for its histograms."""
 
 MAX_DESCRIPTION: Final = 1024
-"""Characters of an error's text. Errors may quote a payload."""
+"""Characters of a text that others wrote. Errors may quote a payload."""
+
+OTHER: Final = "_OTHER"
+"""What stands for the rest of the values of an attribute (docs/attributes-registry/error.md)."""
 
 
 def span_name(operation: str, destination: str | None) -> str:
@@ -193,7 +202,11 @@ def error_description(error: BaseException) -> str:
     """The description of the status: a text of bounded size, without a message's payload."""
     if _is_of_nats(error, "MsgAlreadyAckdError"):  # its text is all of the message
         return "nats: message was already acknowledged"
-    text = str(getattr(error, "description", "") if _is_service_error(error) else error)
+    return bounded(str(getattr(error, "description", "") if _is_service_error(error) else error))
+
+
+def bounded(text: str) -> str:
+    """``text``, or its beginning."""
     return text if len(text) <= MAX_DESCRIPTION else text[:MAX_DESCRIPTION] + "…"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from . import _semconv
+
+_Key = TypeVar("_Key")
 
 Values = dict[str, str | int]
 
@@ -67,8 +69,8 @@ class Outcome(NamedTuple):
 
 _MAX_NAMES = 500
 _MAX_ERROR_TYPES = 100
-_OTHER = "_OTHER"
-"""What stands for the rest of the error types (docs/attributes-registry/error.md)."""
+_MAX_SERIES = 2000
+"""What an SDK keeps of one metric (docs/specification/metrics/sdk.md, "Cardinality limits")."""
 
 
 class Limits:
@@ -78,6 +80,7 @@ class Limits:
     """
 
     def __init__(self) -> None:
+        self._series: set[Series] = set()
         self._names: set[str] = set()
         self._error_types: set[str] = set()
 
@@ -89,17 +92,27 @@ class Limits:
 
     def of_series(self, key: Series) -> Series:
         """``key``, or one with less in it."""
+        if key in self._series:
+            return key
+        key = self._bounded(key)
+        if _has_room(self._series, key, _MAX_SERIES):
+            return key
+        return key._replace(template=None, destination=None, group=None, server=None)
+
+    def _bounded(self, key: Series) -> Series:
         if key.template is not None and not _has_room(self._names, key.template, _MAX_NAMES):
             key = key._replace(template=None)
+        if key.group and not _has_room(self._names, key.group, _MAX_NAMES):
+            key = key._replace(group=None)
         if key.destination and not _has_room(self._names, key.destination, _MAX_NAMES):
             key = key._replace(destination=None)
         error_type = key.error_type
         if error_type and not _has_room(self._error_types, error_type, _MAX_ERROR_TYPES):
-            key = key._replace(error_type=_OTHER)
+            key = key._replace(error_type=_semconv.OTHER)
         return key
 
 
-def _has_room(known: set[str], name: str, limit: int) -> bool:
+def _has_room(known: set[_Key], name: _Key, limit: int) -> bool:
     if name in known:
         return True
     if len(known) >= limit:

@@ -180,6 +180,12 @@ _SUBSCRIBED_POINT: Final = {
 _OPERATION_POINT: Final = {**_SUBSCRIBED_POINT, **_OPERATION_TYPE}
 
 
+_ERRORS_OF_OURS: Final = {
+    names.ERROR_TYPE: Attribute(str, "required", "the class of what was raised"),
+    names.CODE_FUNCTION_NAME: Attribute(str, "required", "what raised: a part of ours, or a hook"),
+}
+
+
 def _of_contexts(attribute: str) -> Mapping[str, Attribute]:
     return {attribute: Attribute(str, "required", "one of a fixed set"), **_TEMPLATE}
 
@@ -194,4 +200,5 @@ METRICS: Final = (
     MetricSignal(
         names.NATS_RECEIVED_CONTEXTS, "counter", _of_contexts(names.NATS_PROPAGATION_SOURCE)
     ),
+    MetricSignal(names.NATS_INSTRUMENTATION_ERRORS, "counter", _ERRORS_OF_OURS),
 )

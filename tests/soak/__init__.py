@@ -1,0 +1,1 @@
+"""Load and soak, thirty minutes in all: ``python -m tests.soak``."""

@@ -1,0 +1,91 @@
+"""Every scenario in every combination of the settings: what differs from its bare run."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from tests.nats_server import nats_server
+from tests.scenarios import SCENARIOS
+from tests.scenarios.configurations import EVERY
+from tests.scenarios.monitor import Monitor
+from tests.scenarios.run import compare, differences, play
+from tests.scenarios.world import Scenario, UnsupportedError
+
+
+class Figures(NamedTuple):
+    """What a run found."""
+
+    scenarios: int
+    unsupported: int
+    """Scenarios of something that this nats-py lacks."""
+
+    configurations: int
+    runs: int
+    """Of scenarios, instrumented; each is compared with a bare one."""
+
+    contexts: int
+    """Messages that were seen with a context."""
+
+    spans: int
+    differences: list[str]
+
+
+@contextmanager
+def monitored() -> Generator[Monitor]:
+    """A server with its monitoring port and a JetStream domain."""
+    with TemporaryDirectory(prefix="unchanged-") as name:
+        directory = Path(name)
+        jetstream = f'jetstream {{ store_dir: "{directory}/js", domain: hub }}'
+        with nats_server(directory, f'http: "127.0.0.1:-1"\n{jetstream}') as url:
+            ports = json.loads(next(directory.glob("*.ports")).read_text())
+            monitor = Monitor(url, str(ports["monitoring"][0]))
+            yield monitor
+            monitor.close()
+
+
+async def _played(name: str, scenario: Scenario, monitor: Monitor) -> Figures:
+    """One scenario in every configuration, and bare once more at last."""
+    bare = await play(scenario, monitor)
+    contexts, spans, found = 0, 0, list[str]()
+    for configuration in EVERY:
+        different, observed = await compare(scenario, monitor, configuration, bare)
+        found += different
+        contexts += observed.carried
+        spans += observed.spans
+    found += differences(bare.seen, (await play(scenario, monitor)).seen, path="afterwards")
+    return Figures(1, 0, len(EVERY), len(EVERY), contexts, spans, [f"{name}: {f}" for f in found])
+
+
+def run() -> Figures:
+    """About four minutes."""
+    gc.collect()
+    gc.freeze()
+    found: list[Figures] = []
+    unsupported = 0
+    with monitored() as monitor:
+        for name, scenario in SCENARIOS.items():
+            try:
+                found.append(asyncio.run(_played(name, scenario, monitor)))
+            except UnsupportedError:
+                unsupported += 1
+    gc.unfreeze()
+    return Figures(
+        scenarios=len(found),
+        unsupported=unsupported,
+        configurations=len(EVERY),
+        runs=sum(figures.runs for figures in found),
+        contexts=sum(figures.contexts for figures in found),
+        spans=sum(figures.spans for figures in found),
+        differences=[difference for figures in found for difference in figures.differences],
+    )
+
+
+if __name__ == "__main__":
+    print(run())  # noqa: T201
