@@ -32,7 +32,7 @@ def description() -> dict[str, str]:
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}"
         f" {platform.release()}",
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
+        "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "opentelemetry-instrumentation-nats-payload": __version__,
         **{package: _version(package) for package in _PACKAGES},
         "nats-server": server.stdout.rpartition(" ")[2].strip().removeprefix("v"),

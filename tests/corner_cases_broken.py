@@ -161,9 +161,7 @@ BROKEN: dict[str, list[bytes]] = {
         b"{" + b"[" * _DEEP + b"}",
         b'{"a":' + b"[" * _DEEP + b"}" * _DEEP,
         b"{" + _FIELD + b',"a":' + b"[" * _DEEP + b"]" * _DEEP + b"}",
-        b'{"a":' + b"[" * _DEEP + b"]" * _DEEP + b"," + _FIELD + b"}",
         expanded(b"{@K:" + b'{"a":' * _DEEP + b"1" + b"}" * _DEEP + b"}"),
-        b'{"a":NaN,"b":' + b"[" * _DEEP + b"]" * _DEEP + b"," + _FIELD + b"}",
     ],
     "large": [
         b'{"a":"' + b"x" * 1_000_000,

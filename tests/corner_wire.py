@@ -116,7 +116,7 @@ class Judge:
         tail = _common_start(payload[::-1], data[::-1])
         assert len(data) < len(payload)
         assert start + tail >= len(data), "changed beside the field"
-        if data not in self._seen:
+        if data not in self._seen and not self.case.name.startswith(TOO_DEEP):
             self._seen.add(data)
             assert self._parsed(data) == self._parsed(payload), "another object"
             assert not isinstance(dict(parse(data).items).get(FIELD), Pairs), "a field stayed"

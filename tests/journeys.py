@@ -134,7 +134,7 @@ class Journey:
         with strictly(self._backend):
             received = receive(telemetry, self.payload, self.headers)
             consumed = Consumed(message, none, none, none, received)
-            hand_over(telemetry, consumed, _context(self._number))
+            hand_over(telemetry, consumed.message, consumed.member, _context(self._number))
         member = received.member
         if mode == "keep" or member is None or member.carrier is None:
             assert message.data is self.payload

@@ -79,12 +79,6 @@ async def _stall(proxy: Proxy, application: Application, pending_size: int) -> N
     client._max_pending_size = pending_size
 
 
-_BYTES_COUNT = pytest.mark.xfail(
-    strict=True, reason="while connected, pending_size counts the bytes that we add"
-)
-
-
-@_BYTES_COUNT
 async def test_what_waits_when_the_connection_is_cut_counts_as_without_us(
     start_server: StartServer, instrumentation: Instrumentation
 ) -> None:
@@ -103,7 +97,6 @@ async def test_what_waits_when_the_connection_is_cut_counts_as_without_us(
     await side_by_side(scenario, instrumentation)
 
 
-@_BYTES_COUNT
 async def test_a_stalled_connection_makes_the_same_message_wait(
     start_server: StartServer, instrumentation: Instrumentation
 ) -> None:

@@ -55,6 +55,8 @@ class Connection:
         server: address and port of the server, if they are known.
         inbox_prefixes: what the subjects of replies to this client, and to others, start with.
         max_payload: bytes of a message, headers and payload, that the server takes.
+        passing_prefixes: what subjects start with of which there is one for each message: inboxes,
+            acknowledgements.
         api_prefixes: of JetStream APIs reached through this client that do not start with ``$``.
         supports_headers: whether the server takes headers; one that does not drops the connection.
     """
@@ -65,6 +67,7 @@ class Connection:
         "inbox_prefixes",
         "info",
         "max_payload",
+        "passing_prefixes",
         "processed",
         "sent",
         "server",
@@ -79,6 +82,7 @@ class Connection:
         self.sent = self.processed = self.attributes
         self.server: tuple[str, int] | None = None
         self.inbox_prefixes = INBOX_PREFIXES
+        self.passing_prefixes = (*INBOX_PREFIXES, "$")
         self.api_prefixes: tuple[str, ...] = ()
 
     def refresh(self, client: Any) -> None:
@@ -100,6 +104,7 @@ class Connection:
         )
         self.server = (str(address), int(port)) if address and port else None
         self.inbox_prefixes = (*INBOX_PREFIXES, client._inbox_prefix.decode() + ".")
+        self.passing_prefixes = (*self.inbox_prefixes, "$")
         self.supports_headers = bool(info.get("headers"))
         # nats-py 2.2 does not read the server's limit into max_payload.
         self.max_payload = min(info.get("max_payload", client.max_payload), client.max_payload)

@@ -7,6 +7,7 @@ it follows something else, asks a queue for more, or ends.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from contextvars import ContextVar
 from typing import Any, NamedTuple, cast
 from weakref import ReferenceType, ref
@@ -31,7 +32,6 @@ from ._continuation import (
 )
 from ._delivery import Delivery, current_delivery, remember
 from ._guard import guarded
-from ._subjects import forget_oldest
 from ._telemetry import Telemetry
 
 QUEUE_KEY = context_api.create_key("nats-queue")
@@ -52,7 +52,7 @@ class _Begun(NamedTuple):
     """
 
     task: ReferenceType[object]
-    traces: dict[int, None]
+    traces: OrderedDict[int, None]
 
 
 _MAX_BEGUN = 1000
@@ -68,11 +68,11 @@ def note_begun(span_context: SpanContext) -> None:
         return
     begun = _begun.get()
     if begun is None or begun.task() is not task:
-        begun = _Begun(ref(task), {})
+        begun = _Begun(ref(task), OrderedDict())
         _begun.set(begun)
     begun.traces[span_context.trace_id] = None
     if len(begun.traces) > _MAX_BEGUN:
-        forget_oldest(begun.traces)
+        begun.traces.popitem(last=False)
 
 
 def _has_begun(context: Context) -> bool:

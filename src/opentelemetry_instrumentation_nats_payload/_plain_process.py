@@ -53,15 +53,17 @@ def start_plain_process(
     tracer = telemetry.tracer()
     if tracer is None:
         return None if _is_idle(telemetry, message, data) else UNUSUAL
+    connection = connection_of(subscriber.client)
+    if message.subject.startswith(connection.passing_prefixes):
+        return UNUSUAL
     handling, template = telemetry.rules.classify(message.subject)
     if handling is not Handling.TRACE:
         if handling is not Handling.IGNORE or message.reply or telemetry.has_armed:
             return UNUSUAL
         return None
-    connection = connection_of(subscriber.client)
     if not telemetry.processes_plainly or not telemetry.is_w3c:
         return UNUSUAL
-    if not _is_plain(connection, message, data) or logger.isEnabledFor(logging.DEBUG):
+    if not _is_plain(message, data) or logger.isEnabledFor(logging.DEBUG):
         return UNUSUAL
     document = telemetry.field.read_spliced(data, DOCUMENT_SIZE)
     origin = None if document is None else span_of(document)
@@ -91,13 +93,11 @@ def _is_idle(telemetry: Telemetry, message: Any, data: bytes) -> bool:
     return telemetry.metrics() is None and telemetry.has_no_field(data)
 
 
-def _is_plain(connection: Connection, message: Any, data: object) -> bool:
+def _is_plain(message: Any, data: object) -> bool:
     """Whether ``message`` is the application's, and has nothing but ``data``."""
     if message.headers or type(data) is not bytes:
         return False
-    if message.reply and not message.reply.startswith(INBOX_PREFIXES):
-        return False
-    return not message.subject.startswith(connection.inbox_prefixes)
+    return not message.reply or message.reply.startswith(INBOX_PREFIXES)
 
 
 def _start_span(

@@ -65,6 +65,9 @@ def start_plain_publish(
     context = context_api.get_current()
     if not context and telemetry.is_idle():
         return None  # no SDK, and nothing to pass on
+    connection = connection_of(client)
+    if subject.startswith(connection.passing_prefixes):
+        return UNUSUAL  # before it is classified, which is remembered
     handling, template = telemetry.rules.classify(subject)
     if handling is not Handling.TRACE:
         return None if _is_ignored(telemetry, handling, context) else UNUSUAL
@@ -75,8 +78,7 @@ def start_plain_publish(
         return UNUSUAL
     if (context and not context.keys() <= _PLAIN_KEYS) or logger.isEnabledFor(logging.DEBUG):
         return UNUSUAL
-    connection = connection_of(client)
-    if not _is_application_subject(telemetry, connection, subject):
+    if subject in telemetry.replies or connection.is_api_request(subject):
         return UNUSUAL
     if not _may_grow(telemetry, client, connection, subject, payload):
         return UNUSUAL
@@ -114,13 +116,6 @@ def _start_span(
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
     name = f"{_semconv.OPERATION_PUBLISH} {template or subject}"
     return tracer.start_span(name, context, SpanKind.PRODUCER, attributes, (), started_at)
-
-
-def _is_application_subject(telemetry: Telemetry, connection: Connection, subject: str) -> bool:
-    """Whether ``subject`` is neither a reply's, nor of a JetStream API."""
-    if subject.startswith(connection.inbox_prefixes) or subject in telemetry.replies:
-        return False
-    return not connection.is_api_request(subject)
 
 
 def _may_grow(

@@ -49,6 +49,7 @@ def start_publish(
     return _start(telemetry, sender, Outgoing(subject, payload, reply, headers), context)
 
 
+@guarded(None)
 def finish_publish(started: Publish) -> None:
     """End a publish that nats-py has taken."""
     measured = started.measured
@@ -59,6 +60,7 @@ def finish_publish(started: Publish) -> None:
             measured.end()
 
 
+@guarded(None)
 def fail_publish(started: Publish, client: Any, error: BaseException) -> None:
     """End a publish that raised; of an operation, that has its own end."""
     discount(client, -started.added)  # nothing was buffered
