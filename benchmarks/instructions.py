@@ -48,8 +48,10 @@ def main() -> None:
         counts.save(RECORD)
     comparison = Comparison(counts, Counts.load(RECORD))
     print(comparison.table().text(), _table(others).text(), *comparison.notes(), sep="\n\n")
-    sys.stdout.flush()
-    sys.exit(failure(comparison))
+    message = failure(comparison)
+    if message is not None:
+        print(message)
+        sys.exit(1)
 
 
 def measure() -> tuple[Counts, dict[str, int]]:

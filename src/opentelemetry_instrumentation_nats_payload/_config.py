@@ -10,6 +10,8 @@ from typing import Any, cast
 from ._guard import logger
 from ._settings import Accepted, Settings
 
+_MAX_SHOWN = 200
+
 NATSConfiguration = make_dataclass(
     "NATSConfiguration",
     [(f.name, str | bool | int | list[str] | None, field(default=None)) for f in fields(Settings)],
@@ -86,8 +88,16 @@ def _value(value: object, accepted: Accepted) -> Any:
     return accepted.read(value.strip())
 
 
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # an integer of 5000 digits, or a class of the application's
+        return f"this {type(value).__name__}"
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
+
+
 def complain(source: str, value: object, accepted: str, consequence: str) -> None:
     """Say what was wrong with a setting, what comes of it, and what would be right."""
     logger.warning(
-        "%s: %r is not accepted, %s. Accepted: %s.", source, value, consequence, accepted
+        "%s: %s is not accepted, %s. Accepted: %s.", source, _shown(value), consequence, accepted
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ class PatchTable:
 
     def __init__(self) -> None:
         self._patches: list[_Patch] = []
+        self._later: dict[str, Callable[[], None]] = {}
 
     def replace(self, owner: type, name: str, make_wrapper: Callable[[Any], Any]) -> None:
         """Put ``make_wrapper(original)`` in the place of ``owner.name``.
@@ -55,8 +57,18 @@ class PatchTable:
         setattr(owner, name, value)
         self._patches.append(_Patch(owner, name, original, value))
 
+    def replace_later(self, module: str, replace: Callable[[], None]) -> None:
+        """Call ``replace`` once ``module`` is imported: now, or at a :meth:`check`."""
+        self._later[module] = replace
+        self._replace_imported()
+
+    def _replace_imported(self) -> None:
+        for module in [module for module in self._later if module in sys.modules]:
+            self._later.pop(module)()
+
     def restore(self) -> None:
         """Put the originals back, save where somebody else has wrapped our wrapper since."""
+        self._later.clear()
         while self._patches:
             owner, name, original, wrapper = self._patches.pop()
             if owner.__dict__.get(name) is wrapper:
@@ -70,7 +82,10 @@ class PatchTable:
 
     @guarded(None)
     def check(self) -> None:
-        """Warn once of every method that another package has wrapped since."""
+        """Replace what has been imported since, and warn once of every method that another
+        package has wrapped.
+        """
+        self._replace_imported()
         for owner, name, _, wrapper in self._patches:
             attribute = owner.__dict__.get(name)
             if attribute is not wrapper:

@@ -21,6 +21,7 @@ _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
 _TAIL = MAX_CARRIER_SIZE + 512
 # Each duplicate takes another look at the whole payload.
 _VALIDATED_SIZE = 16 * 1024
+_LARGE = 16 * 1024
 _MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 100_000
 # How much is looked at before the place of a member counts as not known: spellings of its name;
 # quotes and escapes, where one of these may be escaped; quotes behind it, and duplicates, where
@@ -56,7 +57,15 @@ class Slot(NamedTuple):
 
     def fill(self, payload: bytes, document: bytes) -> bytes:
         """``payload`` with ``document`` in the slot."""
-        return b"".join((payload[: self.start], self.prefix, document, payload[self.end :]))
+        return spliced(payload, self.start, self.prefix + document, self.end)
+
+
+def spliced(payload: bytes, start: int, middle: bytes, end: int) -> bytes:
+    """``payload`` with ``middle`` in the place of ``payload[start:end]``."""
+    if len(payload) < _LARGE:
+        return b"".join((payload[:start], middle, payload[end:]))
+    view = memoryview(payload)  # saves a copy, and costs 0.1 µs
+    return b"".join((view[:start], middle, view[end:]))
 
 
 class PayloadField:
@@ -146,7 +155,7 @@ class PayloadField:
         prefix = self._prefix
         if payload[1:2] != b'"' and _EMPTY_OBJECT.match(payload):
             prefix = prefix[1:]
-        return b"".join((payload[:brace], prefix, document, payload[brace:]))
+        return spliced(payload, brace, prefix + document, brace)
 
     def _find_anywhere(self, payload: bytes, document: bytes) -> Member | None:
         """The member at any place of ``document``, which is ``payload`` in strict JSON."""
@@ -251,7 +260,7 @@ def _without(payload: bytes, member: Member) -> bytes:
     else:
         following = _FOLLOWING_COMMA.match(payload, end)
         end = following.end() if following else end
-    return payload[:start] + payload[end:]
+    return spliced(payload, start, b"", end)
 
 
 def _last_at_top_level(document: bytes, keys: list[tuple[int, int]]) -> tuple[int, int] | None:

@@ -24,6 +24,7 @@ from ._delivery import Delivery, remember
 from ._following import arm
 from ._guard import attempted, logger
 from ._measured import Measured
+from ._payload import spliced
 from ._series import Outcome
 from ._subjects import INBOX_PREFIXES, Handling
 from ._subscriber import Subscriber
@@ -129,7 +130,7 @@ def _handed_over(telemetry: Telemetry, data: bytes, span: Span) -> bytes:
         return data
     document = document_of(span.get_span_context()) if mode == "refresh" else None
     if document is not None:
-        return b"".join((data[: -DOCUMENT_SIZE - 1], document, b"}"))
+        return spliced(data, len(data) - DOCUMENT_SIZE - 1, document, len(data) - 1)
     # strip; or a sampler has added a tracestate
     return handed_over(telemetry, data, telemetry.field.read(data), Context({SPAN_KEY: span}))
 
