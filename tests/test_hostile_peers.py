@@ -24,6 +24,7 @@ from opentelemetry_instrumentation_nats_payload._series import Limits, Outcome, 
 from oracle import FIELD
 from points import Meter
 
+_READS_UTF8 = hasattr(Client, "_parse_header_lines")
 _MEGABYTE = 1_000_000
 
 _TRACE, _SPAN = int(hostile.TRACEPARENT[3:35], 16), int(hostile.TRACEPARENT[36:52], 16)
@@ -144,6 +145,8 @@ async def test_nothing_in_a_carrier_is_logged(
 ) -> None:
     """By nobody, in no words: neither where it is read, nor where it is sent on."""
     value = (hostile.BAGGAGE if key == "baggage" else hostile.TRACESTATE)[name]
+    if place == "headers" and not value.isascii() and not _READS_UTF8:
+        pytest.skip("this nats-py makes no text of it, and says so")
     carrier = {"traceparent": hostile.TRACEPARENT, key: value}
     instrumentation.start()
     nc = await connect()
@@ -198,7 +201,7 @@ def test_ten_thousand_subjects_and_errors_are_few_series() -> None:
     assert len(outcomes) <= 501
 
 
-async def test_messages_on_ten_thousand_subjects_leave_nothing_behind(
+async def test_messages_on_thousands_of_subjects_leave_nothing_behind(
     connect: Connect, instrumentation: Instrumentation
 ) -> None:
     """A wildcard subscription, and replies to inboxes of as many names: one series."""
@@ -214,9 +217,9 @@ async def test_messages_on_ten_thousand_subjects_leave_nothing_behind(
     await nc.subscribe("many.>", cb=callback)
     await settle(nc)
     with suppress_instrumentation():
-        for number in range(5_000):
+        for number in range(2_000):
             await nc.publish(f"many.{number}", b"{}", reply=f"own.inbox.{number:022}A")
-    while seen < 5_000:
+    while seen < 2_000:
         await nc.flush()
     for exported in meter.exported().values():
         assert len(exported.points) <= 2

@@ -59,8 +59,8 @@ _PRESENT: dict[str, Callable[[], tuple[bytes, bytes]]] = {
         b'{"a":[' + b"{%b:{}}," % K * 35_000 + b"0]}",
     ),
     "before some nested ones": lambda: (
-        b'{%b,"a":[' % SPLICED + b"{%b:{}}," % K * 990 + b"0]}",
-        b'{"a":[' + b"{%b:{}}," % K * 990 + b"0]}",
+        b'{%b,"a":[' % SPLICED + b"{%b:{}}," % K * 250 + b"0]}",
+        b'{"a":[' + b"{%b:{}}," % K * 250 + b"0]}",
     ),
     "before a megabyte": lambda: (
         b"{" + SPLICED + b"," + _LARGE + b"}",

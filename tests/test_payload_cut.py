@@ -100,6 +100,6 @@ def test_cut_takes_the_carriers_and_leaves_the_rest(document: WithField) -> None
 
 
 def test_cut_is_bounded() -> None:
-    """Of duplicates without end the last 16 go, and what is left is an object."""
-    payload = b'{"a":1' + (b"," + SPLICED) * 40 + b"}"
-    assert cut(_field, payload) == b'{"a":1' + (b"," + SPLICED) * 24 + b"}"
+    """Of more than 16 duplicates the last two go, and what is left is an object."""
+    payload = b'{"a":1' + (b"," + SPLICED) * 17 + b"}"
+    assert cut(_field, payload) == b'{"a":1' + (b"," + SPLICED) * 15 + b"}"

@@ -19,7 +19,7 @@ from nats_server import nats_server
 from scenarios import DIFFERENT, SCENARIOS
 from scenarios.configurations import chosen
 from scenarios.monitor import Monitor
-from scenarios.run import Configuration, compare, differences, play
+from scenarios.run import Configuration, compare, play
 from scenarios.world import Scenario, UnsupportedError
 
 _IS_LATEST = Version(version("nats-py")) >= Version("2.16")
@@ -45,12 +45,9 @@ async def _differences(scenario: Scenario, monitor: Monitor, number: int) -> lis
     bare = await play(scenario, monitor)
     assert "scenario" not in bare.seen["tracks"]
     found: list[str] = []
-    for configuration in chosen(number):
+    for configuration in (*chosen(number), *([] if number % 4 else [None])):
         different, _ = await compare(scenario, monitor, configuration, bare)
         found += different
-    if number % 4 == 0:
-        again = await play(scenario, monitor)
-        found += differences(bare.seen, again.seen, path="afterwards")
     return found
 
 
@@ -84,6 +81,15 @@ _REASONS = {
 async def test_what_is_different(monitor: Monitor, name: str) -> None:
     """It should not be more than this."""
     assert await _differences(DIFFERENT[name], monitor, 0) == []
+
+
+@pytest.mark.xfail(reason="what is no payload is captured as one", strict=True)
+async def test_a_payload_of_a_wrong_type_is_not_captured(monitor: Monitor) -> None:
+    """nats-py refuses it, and ``bytes(number)`` takes as much memory as the number says."""
+    scenario = SCENARIOS["bad_arguments"]
+    configuration = Configuration(options={"captured_body_bytes": 100})
+    found, _ = await compare(scenario, monitor, configuration, await play(scenario, monitor))
+    assert found == []
 
 
 @pytest.mark.parametrize("carrier", ["payload", "headers", "both", "auto"])

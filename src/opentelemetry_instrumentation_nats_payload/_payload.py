@@ -26,7 +26,7 @@ _MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 100_000
 # How much is looked at before the place of a member counts as not known: spellings of its name;
 # quotes and escapes, where one of these may be escaped; quotes behind it, and duplicates, where
 # there are several.
-_MAX_KEYS, _MAX_QUOTES, _MAX_ESCAPES, _MAX_DUPLICATES = 1000, 8000, 2000, 100
+_MAX_KEYS, _MAX_QUOTES, _MAX_ESCAPES, _MAX_DUPLICATES = 256, 8000, 2000, 100
 
 
 class Member(NamedTuple):
@@ -219,13 +219,16 @@ class PayloadField:
         return Slot(brace, brace, prefix)
 
     def cut(self, payload: bytes, member: Member) -> bytes:
-        """``payload`` without ``member``, which :meth:`find` found, and up to 15 duplicates of it,
-        fewer of a large payload.
+        """``payload`` without ``member``, which :meth:`find` found, and up to 15 duplicates of it;
+        without one of them where there are more, or in a large payload.
 
         What :meth:`slot` spliced in comes out to the byte. What is no carrier stays.
         """
         found: Member | None = member
-        for _ in range(max(_MIN_CUTS, min(_MAX_CUTS, _CUT_BYTES // len(payload)))):
+        cuts = max(_MIN_CUTS, min(_MAX_CUTS, _CUT_BYTES // len(payload)))
+        if cuts > _MIN_CUTS and payload.count(self._key) > _MAX_CUTS:
+            cuts = _MIN_CUTS  # some stay anyway
+        for _ in range(cuts):
             if found is None or found.carrier is None or not found.end:
                 break
             payload = _without(payload, found)
