@@ -186,12 +186,6 @@ async def test_a_server_without_headers_after_a_reconnect_is_respected(
     assert seen["callbacks"] == _RECONNECTED
 
 
-_BUFFERED = pytest.mark.xfail(
-    strict=True, reason="what waits for a reconnect fits the limits of the server before"
-)
-
-
-@_BUFFERED
 @pytest.mark.parametrize(
     ("carrier", "limits"),
     [

@@ -83,7 +83,6 @@ async def test_what_is_different(monitor: Monitor, name: str) -> None:
     assert await _differences(DIFFERENT[name], monitor, 0) == []
 
 
-@pytest.mark.xfail(reason="what is no payload is captured as one", strict=True)
 async def test_a_payload_of_a_wrong_type_is_not_captured(monitor: Monitor) -> None:
     """nats-py refuses it, and ``bytes(number)`` takes as much memory as the number says."""
     scenario = SCENARIOS["bad_arguments"]

@@ -48,7 +48,8 @@ class Capture:
             if name.lower() in self._headers:
                 key = name.lower().replace("-", "_")
                 span.set_attribute(_semconv.NATS_HEADER_PREFIX + key, [_semconv.bounded(value)])
-        if self._body_bytes:
+        # nats-py has its own error for anything else, and bytes(300_000_000) is a third of a GB.
+        if self._body_bytes and isinstance(body, bytes | bytearray | memoryview):
             self._add_body(span, subject, bytes(body))
 
     def _add_body(self, span: Span, subject: str, body: bytes) -> None:

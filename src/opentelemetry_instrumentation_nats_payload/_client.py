@@ -33,6 +33,7 @@ from ._request import finish_request
 from ._subjects import Handling
 from ._subscription import wrap_callback
 from ._telemetry import Telemetry
+from ._waiting import remember
 
 
 def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
@@ -43,6 +44,8 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     call = unbound(original)
     if call is not original or _parameters(original) != _parameters(_nats_publish):
         return _wrap_any_publish(original, call, telemetry)
+
+    publish_any = _wrap_any_publish(original, call, telemetry)
 
     # The very signature of nats-py, so that a wrong call is refused at the call, in its words.
     @wraps(original)
@@ -57,6 +60,8 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
         if telemetry.is_active and isinstance(subject, str):  # nats-py has its own error for others
             started = start_plain_publish(telemetry, self, subject, payload, headers)
             if started is UNUSUAL:
+                if not self.is_connected:
+                    return await publish_any(self, subject, payload, reply, headers)
                 started = start_publish(telemetry, self, subject, payload, reply, headers)
         if started is None:
             return await call(self, subject, payload, reply, headers)
@@ -86,7 +91,10 @@ def _parameters(function: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
 
 
 def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Telemetry) -> Any:
-    """Around another wrapper, or a later nats-py's: arguments keep the form they came in."""
+    """Around another wrapper, or a later nats-py's: arguments keep the form they came in.
+
+    And for what waits for a reconnect.
+    """
 
     @wraps(original)
     async def publish(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -102,6 +110,8 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
             fail_publish(started, self, error)
             raise
         finish_publish(started)
+        if started.added > 0 and not self.is_connected:
+            remember(self, message, started.payload)
         return result
 
     return publish

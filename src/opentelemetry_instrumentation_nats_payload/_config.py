@@ -10,7 +10,7 @@ from typing import Any, cast
 from ._guard import logger
 from ._settings import Accepted, Settings
 
-_MAX_SHOWN = 200
+_MAX_SHOWN = 10_000
 
 NATSConfiguration = make_dataclass(
     "NATSConfiguration",

@@ -2,8 +2,9 @@
 
 This, the table of patches in ``_methods``, the wrapper modules (``_client``, ``_subscription``,
 ``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``, ``_micro``) and
-``_process_span``, for ``Msg._client``, are the only ones that know nats-py's insides. Its private
-names, all of them here, save those of the command's own client (``_audit/client``):
+``_waiting``, and ``_process_span``, for ``Msg._client``, are the only ones that know nats-py's
+insides. Its private names, all of them here, save those of the command's own client
+(``_audit/client``):
 
 ========================================  ===================================================
 ``Client._server_info``                   the server's INFO, a new dict at each connect
@@ -11,6 +12,9 @@ names, all of them here, save those of the command's own client (``_audit/client
 ``Client._inbox_prefix``                  bytearray, ``_INBOX`` unless the application chose
 ``Client._max_pending_size``              bytes that may wait for a reconnect
 ``Client._pending_data_size``             bytes that do, commands included; also written
+``Client._pending``                       the commands that do, a list; also written
+``Client._send_publish``                  called with an object of ours in place of the client, of
+                                          which it uses ``_send_command`` and ``_flush_queue``
 ``JetStreamContext._nc``, ``._prefix``    the client, and what API subjects start with
 ``JetStreamManager._api_request``         wrapped: requests to the API
 ``Request._msg``                          the ``Msg`` of a micro request
