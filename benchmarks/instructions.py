@@ -14,15 +14,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from . import callgrind
-from .instructions_record import UPDATE, Comparison, Counts
-from .instructions_workload import OPERATIONS, SERVICES
-from .marks import CALLS
+from .instructions_record import UPDATE, Comparison, Count, Counts
+from .instructions_workload import CALLS, OPERATIONS, SERVICES
 from .server import running_server
 from .tables import Table
 
 RECORD = Path(__file__).with_name("instructions.json")
-_REFERENCE = "reference"
-_RECORDED = ("sampled", "no SDK")
+_REFERENCES = {
+    "publish, sampled": "publish, limit",
+    "process, sampled": "process, limit",
+    "publish, no SDK": "publish, bare",
+    "process, no SDK": "publish, bare",  # processing is nothing then
+}
+"""By the operation that is recorded."""
+
 _PACKAGES = (
     "nats-py",
     "opentelemetry-api",
@@ -55,19 +60,19 @@ def main() -> None:
 
 
 def measure() -> tuple[Counts, dict[str, int]]:
-    """What is recorded, and the same operations of services that are there to compare with."""
+    """What is recorded, and the other operations, which are there to compare with."""
     workload = f"{__package__}.instructions_workload"
     with running_server() as address:
-        runs = {name: ["-m", workload, name, address] for name in SERVICES}
-        runs[_REFERENCE] = ["-m", f"{__package__}.instructions_reference"]
+        runs = {name: ("-m", workload, name, address) for name in SERVICES}
         results = callgrind.count(runs, CALLS)
-    [reference] = results.pop(_REFERENCE)
-    recorded, others = dict[str, int](), dict[str, int]()
-    for service, counts in results.items():
-        into = recorded if service in _RECORDED else others
-        for operation, count in zip(OPERATIONS, counts, strict=True):
-            into[f"{operation}, {service}"] = count
-    return Counts(reference, recorded, _versions()), others
+    counts = {
+        f"{operation}, {service}": count
+        for service, of_service in results.items()
+        for operation, count in zip(OPERATIONS, of_service, strict=True)
+    }
+    pairs = {name: Count(counts[name], counts[other]) for name, other in _REFERENCES.items()}
+    others = {name: count for name, count in counts.items() if name not in pairs}
+    return Counts(pairs, _versions()), others
 
 
 def _versions() -> dict[str, str]:

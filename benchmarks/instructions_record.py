@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .tables import Table
 
@@ -15,14 +16,19 @@ LIMIT = 0.05
 UPDATE = "python -m tox -e instructions -- --update"
 
 
-@dataclass(frozen=True)
-class Counts:
+class Count(NamedTuple):
     """Instructions of one call."""
 
+    instructions: int
     reference: int
-    """Of work that no package changes: :mod:`benchmarks.instructions_reference`."""
+    """Of what does the same without us, and is as much the work of Python and other packages."""
 
-    operations: Mapping[str, int]
+
+@dataclass(frozen=True)
+class Counts:
+    """What was counted, by operation."""
+
+    operations: Mapping[str, Count]
     versions: Mapping[str, str]
     """Of Python and of the packages with which they were counted."""
 
@@ -30,7 +36,8 @@ class Counts:
     def load(cls, path: Path) -> Counts:
         """What :meth:`save` has written."""
         values = json.loads(path.read_text(encoding="utf-8"))
-        return cls(values["reference"], values["operations"], values["versions"])
+        operations = {name: Count(**count) for name, count in values["operations"].items()}
+        return cls(operations, values["versions"])
 
     def save(self, path: Path) -> None:
         """As JSON, for a difference that can be read."""
@@ -38,37 +45,30 @@ class Counts:
 
     def as_json(self) -> dict[str, object]:
         """The counts as values."""
-        return {
-            "versions": dict(self.versions),
-            "reference": self.reference,
-            "operations": dict(self.operations),
-        }
+        operations = {name: count._asdict() for name, count in self.operations.items()}
+        return {"operations": operations, "versions": dict(self.versions)}
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Counts of now, and the recorded ones.
 
-    Another build of Python takes more or fewer instructions for the same: what is compared is how
-    many times the reference an operation is.
+    Another build of Python takes more or fewer instructions for the same, and so does another
+    release of nats-py or of the SDK: what is compared is how many times its reference an operation
+    is.
     """
 
     now: Counts
     recorded: Counts
 
-    @property
-    def scale(self) -> float:
-        """How many times the recorded instructions Python itself takes now."""
-        return self.now.reference / self.recorded.reference
-
     def expected(self, operation: str) -> int:
-        """What was recorded of ``operation``, as this Python would count it."""
-        return round(self.recorded.operations[operation] * self.scale)
+        """What was recorded of ``operation``, as this Python and these packages would take it."""
+        recorded, now = self.recorded.operations[operation], self.now.operations[operation]
+        return round(recorded.instructions * now.reference / recorded.reference)
 
     def change(self, operation: str) -> float:
         """By how much ``operation`` has risen: 0.01 for 1 %."""
-        recorded = self.recorded.operations[operation] * self.scale
-        return self.now.operations[operation] / recorded - 1
+        return self.now.operations[operation].instructions / self.expected(operation) - 1
 
     def failures(self) -> list[str]:
         """What is wrong, one line each; empty if all is well."""
@@ -81,14 +81,14 @@ class Comparison:
         return [*self._other_versions(), *map(self._fallen, fallen)]
 
     def table(self) -> Table:
-        """Every recorded operation, and the reference."""
-        rows = [("", "now", "recorded", "change")]
+        """Every recorded operation; the recorded count as it was, and as it would be now."""
+        rows = [("", "now", "recorded", "expected", "change")]
         for name in self._both():
-            now, expected = self.now.operations[name], self.expected(name)
-            rows.append((name, f"{now:,}", f"{expected:,}", f"{self.change(name):+.1%}"))
-        now, recorded = self.now.reference, self.recorded.reference
-        rows.append(("reference", f"{now:,}", f"{recorded:,}", f"{self.scale - 1:+.1%}"))
-        return Table("Instructions of one call; recorded ones as this Python takes them", rows)
+            counts = self.now.operations[name], self.recorded.operations[name]
+            now, recorded = (f"{count.instructions:,}" for count in counts)
+            change = f"{self.change(name):+.1%}"
+            rows.append((name, now, recorded, f"{self.expected(name):,}", change))
+        return Table("Instructions of one call", rows)
 
     def _both(self) -> list[str]:
         return [name for name in self.recorded.operations if name in self.now.operations]
@@ -101,8 +101,9 @@ class Comparison:
 
     def _risen(self, name: str) -> str:
         return (
-            f"{name}: {self.now.operations[name]:,} instructions,"
-            f" {self.change(name):.1%} more than the recorded {self.expected(name):,};"
+            f"{name}: {self.now.operations[name].instructions:,} instructions,"
+            f" {self.change(name):.1%} more than expected: {self.expected(name):,},"
+            f" recorded {self.recorded.operations[name].instructions:,};"
             f" more than {LIMIT:.0%} fails."
         )
 

@@ -55,8 +55,8 @@ async def _round_trips(nc: Any, inbox: Inbox, subject: str) -> list[bytes]:
     return [await inbox.data() for _ in range(3)]
 
 
-def _ignore(*_: object) -> None:
-    """A hook."""
+def _hook(*_: object) -> None:
+    """Does nothing."""
 
 
 def _warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
@@ -91,7 +91,7 @@ async def test_an_inner_function_that_raises_costs_the_trace_and_not_the_message
     """Every message is delivered once, with the application's member; a kind is warned of once."""
     field = "strip" if name == "cut" else "refresh"
     # With a hook, no message takes the short way.
-    instrumentation.start(consumed_field=field, publish_hook=_ignore, process_hook=_ignore)
+    instrumentation.start(consumed_field=field, publish_hook=_hook, process_hook=_hook)
     monkeypatch.setattr(owner, name, raise_broken)
     for data in await _round_trips(await connect(), inbox, "hurt.inner"):
         assert data.startswith(b'{"a":1')

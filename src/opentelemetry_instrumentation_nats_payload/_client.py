@@ -102,7 +102,11 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
         started = start_publish(telemetry, self, *message) if message else None
         if message is None or started is None:
             return await call(self, *args, **kwargs)
-        args, kwargs = _rebound(args, kwargs, message, started)
+        rebound = _rebound(args, kwargs, message, started)
+        if rebound is None:
+            started = started._replace(added=0)
+        else:
+            args, kwargs = rebound
         discount(self, started.added)
         try:
             result = await _under(started.measured, partial(call, self, *args, **kwargs))
@@ -135,6 +139,7 @@ async def _under(measured: Measured | None, call: Callable[[], Awaitable[Any]]) 
     return result
 
 
+@guarded(None)
 def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outgoing | None:
     given = {**dict(zip(Outgoing._fields, args, strict=False)), **kwargs}
     if not isinstance(given.get("subject"), str):
@@ -144,6 +149,7 @@ def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outgoing | None:
     )
 
 
+@guarded(None)
 def _rebound(
     args: tuple[Any, ...], kwargs: dict[str, Any], message: Outgoing, sent: Publish
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -1,8 +1,8 @@
 """What is known of a ``nats.aio.client.Client``: its server, limits, inboxes, JetStream prefixes.
 
 This, the table of patches in ``_methods``, the wrapper modules (``_client``, ``_subscription``,
-``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``, ``_micro``) and
-``_waiting``, and ``_process_span``, for ``Msg._client``, are the only ones that know nats-py's
+``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``, ``_micro``),
+``_waiting`` and, for ``Msg._client``, ``_process_span`` are the only ones that know nats-py's
 insides. Its private names, all of them here, save those of the command's own client
 (``_audit/client``):
 

@@ -70,7 +70,8 @@ def attempted(
 ) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result | _Default]]:
     """A decorator for a short way to what is done in another way too: ``otherwise`` if it raises.
 
-    That is said at DEBUG alone. The other way meets the same error, and reports it.
+    That is said at DEBUG alone: the other way meets the same error, and reports it, or does what
+    this one could not.
     """
 
     def decorate(

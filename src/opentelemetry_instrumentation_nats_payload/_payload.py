@@ -20,7 +20,6 @@ _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
 # Where a member that we spliced in begins, counted from the end, unless much was added behind it.
 _TAIL = MAX_CARRIER_SIZE + 512
 # Each duplicate takes another look at the whole payload.
-_VALIDATED_SIZE = 16 * 1024
 _LARGE = 16 * 1024
 _MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 100_000
 # How much is looked at before the place of a member counts as not known: spellings of its name;
@@ -226,7 +225,7 @@ class PayloadField:
         """
         found: Member | None = member
         cuts = max(_MIN_CUTS, min(_MAX_CUTS, _CUT_BYTES // len(payload)))
-        if cuts > _MIN_CUTS and payload.count(self._key) > _MAX_CUTS:
+        if cuts > _MIN_CUTS and payload.count(self.key) > _MAX_CUTS:
             cuts = _MIN_CUTS  # some stay anyway
         for _ in range(cuts):
             if found is None or found.carrier is None or not found.end:
@@ -243,7 +242,7 @@ def _passes_for_object(payload: bytes) -> bool:
     therefore believed to be one document, unless there is a line break in the first or the last
     16 KiB, as there is between the documents of a stream.
     """
-    size = _VALIDATED_SIZE
+    size = _LARGE
     if len(payload) <= size or payload.find(b"\n", 0, size) >= 0 or payload.find(b"\n", -size) >= 0:
         return as_object(payload) is not None
     return True

@@ -9,7 +9,7 @@ application wrote it.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 from ._connection import Connection, connection_of
 from ._guard import guarded, logger
@@ -36,11 +36,17 @@ class Waiting(list[bytes]):
         """Remember what the last command would be without us."""
         self._originals[id(self[-1])] = original
 
-    def __getitem__(self, index: Any) -> Any:
-        item = super().__getitem__(index)
-        if isinstance(index, slice):
-            return self._fitted(item) or item
-        return item
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> bytes: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> bytes | list[bytes]:
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        commands = super().__getitem__(index)
+        return self._fitted(commands) or commands
 
     @guarded(None)
     def _fitted(self, commands: list[bytes]) -> list[bytes]:
@@ -88,7 +94,7 @@ def remember(client: Any, message: Outgoing, payload: bytes) -> None:
 
 
 def _is_of(command: bytes, subject: str, payload: bytes) -> bool:
-    """Whether it publishes that: another wrapper may have waited, and others published since."""
+    """Whether it publishes that: another wrapper may have published something else since."""
     starts = (f"PUB {subject} ".encode(), f"HPUB {subject} ".encode())
     return command.startswith(starts) and command.endswith(payload + _LINE_END)
 
@@ -97,7 +103,8 @@ def _command(client: Any, message: Outgoing) -> bytes | None:
     """What nats-py writes for ``message``."""
     recorder = _Recorder()
     subject, payload, reply, headers = message
-    sending = type(client)._send_publish(recorder, subject, reply, payload, len(payload), headers)
+    send: Any = client._send_publish.__func__
+    sending = send(recorder, subject, reply, payload, len(payload), headers)
     try:
         sending.send(None)
     except StopIteration:

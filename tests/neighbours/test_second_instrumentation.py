@@ -17,13 +17,7 @@ from .families import OURS, families, recorded_families
 from .programs import SpanReceiver
 
 _INBOX = "_INBOX."
-_below = pytest.mark.xfail(
-    strict=True, reason="the span of a wrapper below ours is no child of ours: two traces"
-)
 _orders = pytest.mark.parametrize("both", ["ours first", "theirs first"], indirect=True)
-_orders_yet = pytest.mark.parametrize(
-    "both", ["ours first", pytest.param("theirs first", marks=_below)], indirect=True
-)
 
 
 @pytest.fixture
@@ -55,7 +49,7 @@ def _names(trace: list[str]) -> list[str]:
     return [line.partition(" < ")[0] for line in trace]
 
 
-@_orders_yet
+@_orders
 @pytest.mark.parametrize("carrier", ["payload", "headers", "both", "auto"])
 @pytest.mark.parametrize("payload", [b'{"order":1}', b"[1]"])
 async def test_a_message_is_one_trace_with_two_spans_on_each_side(
@@ -93,7 +87,7 @@ async def test_a_request_is_answered_in_one_trace(connect: Connect, both: Any) -
     assert {"*request quotes", "*process quotes", "*respond"} <= set(_names(trace))
 
 
-@_orders_yet
+@_orders
 async def test_nothing_is_lost(connect: Connect, inbox: Inbox, both: Any) -> None:
     """A hundred messages arrive once each, in their order, each in a trace of its own."""
     instrumentation: Instrumentation = both(consumed_field="strip")
