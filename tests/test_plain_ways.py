@@ -23,6 +23,7 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler, SamplingResult
 from opentelemetry.trace import (
     NonRecordingSpan,
+    NoOpTracerProvider,
     SpanContext,
     TraceFlags,
     TraceState,
@@ -205,6 +206,25 @@ async def test_both_ways_give_the_same(
     assert short.consumed == long.consumed
     assert short.spans == long.spans
     assert bool(short.spans) == (sampler is not ALWAYS_OFF)
+
+
+@pytest.mark.parametrize("field", ["refresh", "strip"])
+@pytest.mark.parametrize(
+    "options",
+    [{"propagate_only_subjects": ("plain.>",)}, {"tracer_provider": NoOpTracerProvider()}],
+)
+async def test_both_ways_pass_the_same_on(
+    server: str, connect: Connect, field: str, options: dict[str, Any]
+) -> None:
+    """Without spans: the same bytes go out and come in, in the same contexts."""
+    nc = await connect()
+    options = {"consumed_field": field, **options}
+    short = await asyncio.create_task(_run(server, nc, options, ALWAYS_ON))
+    long = await asyncio.create_task(_run(server, nc, {**options, **_LONG}, ALWAYS_ON))
+    assert short.published == long.published
+    assert short.consumed == long.consumed
+    assert short.spans == long.spans == []
+    assert any(b"_otel_trace_headers" in content for _, content in short.published)
 
 
 @pytest.mark.parametrize("payload", [b'{"a":1}', b"[1]"])

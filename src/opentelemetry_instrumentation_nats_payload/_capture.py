@@ -40,7 +40,7 @@ class Capture:
         return bool(self._headers or self._body_bytes)
 
     @guarded(None)
-    def add(self, span: Span, subject: str, body: bytes, headers: Mapping[str, str] | None) -> None:
+    def add(self, span: Span, subject: str, body: Any, headers: Mapping[str, str] | None) -> None:
         """Add what is captured of a message to its span, if that is recorded."""
         if not span.is_recording():
             return

@@ -21,7 +21,7 @@ from ._connection import Connection, connection_of
 from ._consumed import handed_over, subscribed_series
 from ._continuation import Work, begin_work, has_met_message
 from ._delivery import Delivery, remember
-from ._following import arm
+from ._following import arm, follow_nothing
 from ._guard import attempted, logger
 from ._measured import Measured
 from ._payload import spliced
@@ -52,16 +52,14 @@ def start_plain_process(
     """
     data = message.data
     tracer = telemetry.tracer()
-    if tracer is None:
-        return None if _is_idle(telemetry, message, data) else UNUSUAL
+    if tracer is None and _is_idle(telemetry, message, data):
+        return None
     connection = connection_of(subscriber.client)
     if message.subject.startswith(connection.passing_prefixes):
         return UNUSUAL
     handling, template = telemetry.rules.classify(message.subject)
-    if handling is not Handling.TRACE:
-        if handling is not Handling.IGNORE or message.reply or telemetry.has_armed:
-            return UNUSUAL
-        return None
+    if handling is Handling.IGNORE:
+        return UNUSUAL if message.reply or telemetry.has_armed else None
     if not telemetry.processes_plainly or not telemetry.is_w3c:
         return UNUSUAL
     if not _is_plain(message, data) or logger.isEnabledFor(logging.DEBUG):
@@ -70,6 +68,8 @@ def start_plain_process(
     origin = None if document is None else span_of(document)
     if origin is None and not telemetry.has_no_field(data):
         return UNUSUAL
+    if tracer is None or handling is Handling.PROPAGATE:
+        return _pass_on(telemetry, subscriber, message, data, origin)
     template = template or subscriber.template
     started_at = time_ns()
     creation = None if origin is None else origin.get_span_context()
@@ -84,6 +84,28 @@ def start_plain_process(
         has_met_message.set(True)  # for good: this task of nats-py's does nothing else
     work = begin_work(context, delivery, measured)
     message.data = seen  # once nothing can fail any more: the other way reads it again
+    return work
+
+
+def _pass_on(
+    telemetry: Telemetry, subscriber: Subscriber, message: Any, data: bytes, origin: Span | None
+) -> Work | Literal[Unusual.UNUSUAL] | None:
+    """Make the context of a message current that has no span."""
+    if message.reply or telemetry.metrics() is not None:
+        return UNUSUAL
+    if origin is None:
+        if context_api.get_current():
+            return UNUSUAL
+        follow_nothing(telemetry, message)
+        return None
+    context = Context({SPAN_KEY: origin})
+    delivery = Delivery(context, origin.get_span_context(), subscriber)
+    arm(telemetry, delivery)
+    remember(message, delivery)
+    is_cut = telemetry.settings.consumed_field == "strip"
+    seen = handed_over(telemetry, data, telemetry.field.read(data), None) if is_cut else data
+    work = begin_work(context, delivery)
+    message.data = seen
     return work
 
 

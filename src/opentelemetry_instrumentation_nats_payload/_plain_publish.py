@@ -69,17 +69,19 @@ def start_plain_publish(
     if subject.startswith(connection.passing_prefixes):
         return UNUSUAL  # before it is classified, which is remembered
     handling, template = telemetry.rules.classify(subject)
-    if handling is not Handling.TRACE:
-        return None if _is_ignored(telemetry, handling, context) else UNUSUAL
+    if handling is Handling.IGNORE:
+        return None if _is_ignored(telemetry, context) else UNUSUAL
     if headers is not None or type(payload) is not bytes or not telemetry.sends_plainly:
         return UNUSUAL
-    tracer = telemetry.tracer()
-    if tracer is None or has_open_operation() or not telemetry.is_w3c:
+    if has_open_operation() or not telemetry.is_w3c or logger.isEnabledFor(logging.DEBUG):
         return UNUSUAL
-    if (context and not context.keys() <= _PLAIN_KEYS) or logger.isEnabledFor(logging.DEBUG):
+    if context and not context.keys() <= _PLAIN_KEYS:
         return UNUSUAL
     if subject in telemetry.replies or connection.is_api_request(subject):
         return UNUSUAL
+    tracer = telemetry.tracer() if handling is Handling.TRACE else None
+    if tracer is None:
+        return _pass_on(telemetry, client, connection, subject, payload, context)
     if not _may_grow(telemetry, client, connection, subject, payload):
         return UNUSUAL
     started_at = time_ns()
@@ -95,11 +97,34 @@ def start_plain_publish(
     return Publish(measured, True, sent or payload, None, added)
 
 
-def _is_ignored(telemetry: Telemetry, handling: Handling, context: Context) -> bool:
-    """Whether nobody wants to know of the message."""
-    if handling is not Handling.IGNORE or handling_of_request(context) is not None:
+def _is_ignored(telemetry: Telemetry, context: Context) -> bool:
+    """Whether nobody wants to know of a message that is excluded."""
+    if handling_of_request(context) is not None or has_open_operation():
         return False
-    return telemetry.metrics() is None and not has_open_operation()
+    return telemetry.metrics() is None
+
+
+def _pass_on(
+    telemetry: Telemetry,
+    client: Any,
+    connection: Connection,
+    subject: str,
+    payload: bytes,
+    context: Context,
+) -> Publish | None:
+    """Write the current context into the payload of a message that has no span."""
+    if telemetry.metrics() is not None:
+        return UNUSUAL
+    outer: Span | None = context.get(SPAN_KEY)  # type: ignore[assignment]
+    if outer is None:
+        return None
+    document = document_of(outer.get_span_context())
+    if document is None or not _may_grow(telemetry, client, connection, subject, payload):
+        return UNUSUAL
+    sent = telemetry.field.splice(payload, document)
+    if sent is None:
+        return None
+    return Publish(None, True, sent, None, growth(len(payload), len(sent)))
 
 
 def _start_span(
