@@ -12,6 +12,8 @@ from ._guard import contained, guarded
 from ._hooks import RedactBody
 from ._payload import PayloadField
 
+_PAYLOADS: tuple[type, ...] = (bytes, bytearray, memoryview)
+
 
 class Capture:
     """What is captured of messages.
@@ -50,7 +52,7 @@ class Capture:
                 key = name.lower().replace("-", "_")
                 span.set_attribute(_semconv.NATS_HEADER_PREFIX + key, [_semconv.bounded(value)])
         # nats-py has its own error for anything else, and bytes(300_000_000) is a third of a GB.
-        if self._body_bytes and isinstance(body, bytes | bytearray | memoryview):
+        if self._body_bytes and isinstance(body, _PAYLOADS):
             self._add_body(span, subject, bytes(body))
 
     def _add_body(self, span: Span, subject: str, body: bytes) -> None:
