@@ -22,7 +22,7 @@ from ._consumed import handed_over, subscribed_series
 from ._continuation import Work, begin_work, has_met_message
 from ._delivery import Delivery, remember
 from ._following import arm, follow_nothing
-from ._guard import attempted, logger
+from ._guard import attempted, guarded, logger
 from ._measured import Measured
 from ._payload import spliced
 from ._series import Outcome
@@ -42,7 +42,7 @@ UNUSUAL: Literal[Unusual.UNUSUAL] = Unusual.UNUSUAL
 """Of a message that :mod:`_process` has to see to."""
 
 
-@attempted(UNUSUAL)
+@guarded(UNUSUAL)
 def start_plain_process(
     telemetry: Telemetry, subscriber: Subscriber, message: Any
 ) -> Work | Literal[Unusual.UNUSUAL] | None:
@@ -74,17 +74,30 @@ def start_plain_process(
     started_at = time_ns()
     creation = None if origin is None else origin.get_span_context()
     span = _start_span(tracer, connection, subscriber, message, template, origin, started_at)
+    if span is None:
+        return UNUSUAL
+    # From here on nothing leads to another way, which would start another span.
     measured = _measured(telemetry, connection, subscriber, span, creation, template, started_at)
-    context = Context({SPAN_KEY: span})
-    delivery = Delivery(context, creation, subscriber)
+    measured = measured or Measured(span, None, None, started_at)
+    seen = data if creation is None else _handed_over(telemetry, data, span)
+    work = _begin(telemetry, message, Delivery(Context({SPAN_KEY: span}), creation, subscriber), measured)
+    if work is None:
+        measured.end()
+    elif seen is not None:
+        message.data = seen
+    return work
+
+
+@guarded(None)
+def _begin(
+    telemetry: Telemetry, message: Any, delivery: Delivery, measured: Measured | None
+) -> Work | None:
+    """Make the context of the message current."""
     arm(telemetry, delivery)
     remember(message, delivery)
-    seen = data if creation is None else _handed_over(telemetry, data, span)
     if not has_met_message.get():
         has_met_message.set(True)  # for good: this task of nats-py's does nothing else
-    work = begin_work(context, delivery, measured)
-    message.data = seen  # once nothing can fail any more: the other way reads it again
-    return work
+    return begin_work(delivery.context or Context(), delivery, measured)
 
 
 def _pass_on(
@@ -98,14 +111,12 @@ def _pass_on(
             return UNUSUAL
         follow_nothing(telemetry, message)
         return None
-    context = Context({SPAN_KEY: origin})
-    delivery = Delivery(context, origin.get_span_context(), subscriber)
-    arm(telemetry, delivery)
-    remember(message, delivery)
+    delivery = Delivery(Context({SPAN_KEY: origin}), origin.get_span_context(), subscriber)
     is_cut = telemetry.settings.consumed_field == "strip"
     seen = handed_over(telemetry, data, telemetry.field.read(data), None) if is_cut else data
-    work = begin_work(context, delivery)
-    message.data = seen
+    work = _begin(telemetry, message, delivery, None)
+    if work is not None:
+        message.data = seen
     return work
 
 
@@ -123,6 +134,7 @@ def _is_plain(message: Any, data: object) -> bool:
     return not message.reply or message.reply.startswith(INBOX_PREFIXES)
 
 
+@attempted
 def _start_span(
     tracer: Tracer,
     connection: Connection,
@@ -145,6 +157,7 @@ def _start_span(
     return tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)
 
 
+@guarded(None)
 def _handed_over(telemetry: Telemetry, data: bytes, span: Span) -> bytes:
     """What the application sees of ``data``, as ``consumed_field`` says."""
     mode = telemetry.settings.consumed_field
@@ -157,6 +170,7 @@ def _handed_over(telemetry: Telemetry, data: bytes, span: Span) -> bytes:
     return handed_over(telemetry, data, telemetry.field.read(data), Context({SPAN_KEY: span}))
 
 
+@guarded(None)
 def _measured(
     telemetry: Telemetry,
     connection: Connection,

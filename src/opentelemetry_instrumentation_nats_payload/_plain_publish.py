@@ -22,7 +22,7 @@ from ._connection import Connection, connection_of, growth
 from ._continuation import CONTINUED_KEY, WORK_KEY
 from ._coverage import sent_outcome
 from ._following import QUEUE_KEY, note_begun
-from ._guard import attempted, logger
+from ._guard import attempted, guarded, logger
 from ._measured import Measured
 from ._message import Outgoing
 from ._operation import has_open_operation
@@ -54,7 +54,7 @@ UNUSUAL = Publish(None, False, None, None, 0)
 """Of a message that :mod:`_producer` has to see to."""
 
 
-@attempted(UNUSUAL)
+@guarded(UNUSUAL)
 def start_plain_publish(
     telemetry: Telemetry, client: Any, subject: str, payload: Any, headers: dict[str, str] | None
 ) -> Publish | None:
@@ -86,15 +86,15 @@ def start_plain_publish(
         return UNUSUAL
     started_at = time_ns()
     span = _start_span(tracer, connection, subject, template, context, started_at)
+    if span is None:
+        return UNUSUAL
+    # From here on nothing leads to another way, which would start another span.
     sent = _write(telemetry, connection, subject, payload, span, context)
-    added = 0 if sent is None else growth(len(payload), len(sent))
-    metrics = telemetry.metrics()
-    if metrics is None:
-        return Publish(Measured(span, None, None, started_at), True, sent or payload, None, added)
-    measured = Measured(span, metrics, connection.sent_series(template), started_at)
-    outcome = _semconv.NOT_A_JSON_OBJECT if sent is None else _semconv.INJECTED
-    measured.outcome = sent_outcome(outcome, template)
-    return Publish(measured, True, sent or payload, None, added)
+    measured = _measured(telemetry, connection, span, template, started_at, sent)
+    measured = measured or Measured(span, None, None, started_at)
+    if sent is None:
+        return Publish(measured, True, payload, None, 0)
+    return Publish(measured, True, sent, None, growth(len(payload), len(sent)))
 
 
 def _is_ignored(telemetry: Telemetry, context: Context) -> bool:
@@ -127,6 +127,7 @@ def _pass_on(
     return Publish(None, True, sent, None, growth(len(payload), len(sent)))
 
 
+@attempted
 def _start_span(
     tracer: Tracer,
     connection: Connection,
@@ -153,6 +154,7 @@ def _may_grow(
     return telemetry.size_limits.allow(subject, size) and telemetry.has_no_field(payload)
 
 
+@guarded(None)
 def _write(
     telemetry: Telemetry,
     connection: Connection,
@@ -180,3 +182,22 @@ def _write(
         headers_supported=connection.supports_headers,
     )
     return sent and sent.payload
+
+
+@guarded(None)
+def _measured(
+    telemetry: Telemetry,
+    connection: Connection,
+    span: Span,
+    template: str | None,
+    started_at: int,
+    sent: bytes | None,
+) -> Measured:
+    """What ends with the publish."""
+    metrics = telemetry.metrics()
+    if metrics is None:
+        return Measured(span, None, None, started_at)
+    measured = Measured(span, metrics, connection.sent_series(template), started_at)
+    outcome = _semconv.NOT_A_JSON_OBJECT if sent is None else _semconv.INJECTED
+    measured.outcome = sent_outcome(outcome, template)
+    return measured
