@@ -80,21 +80,22 @@ def start_plain_process(
     measured = _measured(telemetry, connection, subscriber, span, creation, template, started_at)
     measured = measured or Measured(span, None, None, started_at)
     seen = data if creation is None else _handed_over(telemetry, data, span)
-    work = _begin(telemetry, message, Delivery(Context({SPAN_KEY: span}), creation, subscriber), measured)
+    delivery = Delivery(Context({SPAN_KEY: span}), creation, subscriber)
+    work = _begin(telemetry, message, delivery, measured, data if seen is None else seen)
     if work is None:
         measured.end()
-    elif seen is not None:
-        message.data = seen
     return work
 
 
 @guarded(None)
 def _begin(
-    telemetry: Telemetry, message: Any, delivery: Delivery, measured: Measured | None
-) -> Work | None:
-    """Make the context of the message current."""
+    telemetry: Telemetry, message: Any, delivery: Delivery, measured: Measured | None, data: bytes
+) -> Work:
+    """Make the context of the message current, which the application sees with ``data``."""
     arm(telemetry, delivery)
     remember(message, delivery)
+    if data is not message.data:
+        message.data = data
     if not has_met_message.get():
         has_met_message.set(True)  # for good: this task of nats-py's does nothing else
     return begin_work(delivery.context or Context(), delivery, measured)
@@ -114,10 +115,7 @@ def _pass_on(
     delivery = Delivery(Context({SPAN_KEY: origin}), origin.get_span_context(), subscriber)
     is_cut = telemetry.settings.consumed_field == "strip"
     seen = handed_over(telemetry, data, telemetry.field.read(data), None) if is_cut else data
-    work = _begin(telemetry, message, delivery, None)
-    if work is not None:
-        message.data = seen
-    return work
+    return _begin(telemetry, message, delivery, None, seen)
 
 
 def _is_idle(telemetry: Telemetry, message: Any, data: bytes) -> bool:

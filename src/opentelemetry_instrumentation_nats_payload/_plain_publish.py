@@ -20,7 +20,7 @@ from . import _semconv
 from ._carrier import Received, send
 from ._connection import Connection, connection_of, growth
 from ._continuation import CONTINUED_KEY, WORK_KEY
-from ._coverage import sent_outcome
+from ._coverage import outcome_of, sent_outcome
 from ._following import QUEUE_KEY, note_begun
 from ._guard import attempted, guarded, logger
 from ._measured import Measured
@@ -90,8 +90,11 @@ def start_plain_publish(
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
     sent = _write(telemetry, connection, subject, payload, span, context)
-    measured = _measured(telemetry, connection, span, template, started_at, sent)
+    measured = _measured(telemetry, connection, span, template, started_at)
     measured = measured or Measured(span, None, None, started_at)
+    if telemetry.metrics() is not None:
+        message = Outgoing(subject, payload, "", None)
+        _note_outcome(telemetry, measured, template, message, sent is not None)
     if sent is None:
         return Publish(measured, True, payload, None, 0)
     return Publish(measured, True, sent, None, growth(len(payload), len(sent)))
@@ -178,7 +181,7 @@ def _write(
         Outgoing(subject, payload, "", None),
         Received(None, None),
         trace.set_span_in_context(span, context),
-        lambda size: size <= connection.max_payload,
+        lambda size: size <= connection.max_payload and telemetry.size_limits.allow(subject, size),
         headers_supported=connection.supports_headers,
     )
     return sent and sent.payload
@@ -191,13 +194,21 @@ def _measured(
     span: Span,
     template: str | None,
     started_at: int,
-    sent: bytes | None,
 ) -> Measured:
     """What ends with the publish."""
     metrics = telemetry.metrics()
     if metrics is None:
         return Measured(span, None, None, started_at)
-    measured = Measured(span, metrics, connection.sent_series(template), started_at)
-    outcome = _semconv.NOT_A_JSON_OBJECT if sent is None else _semconv.INJECTED
-    measured.outcome = sent_outcome(outcome, template)
-    return measured
+    return Measured(span, metrics, connection.sent_series(template), started_at)
+
+
+@guarded(None)
+def _note_outcome(
+    telemetry: Telemetry, measured: Measured, template: str | None, message: Outgoing, is_sent: bool
+) -> None:
+    """What became of the context."""
+    outcome: str | None = _semconv.INJECTED
+    if not is_sent and measured.span is not None:
+        context = trace.set_span_in_context(measured.span, Context())
+        outcome = outcome_of(telemetry, message, Received(None, None), None, None, context)
+    measured.outcome = sent_outcome(outcome or _semconv.FAILED, template)
