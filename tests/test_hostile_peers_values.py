@@ -25,7 +25,7 @@ _PARSERS = ("opentelemetry.baggage.propagation", "opentelemetry.trace.span")
         ("", ""),
         ("a=1", "a=1"),
         ("a=1,b=2", "a=1,b=2"),
-        (" a = 1 , b\t=2;p;q = 3 ", "a=1,b=2;p;q = 3"),
+        (" a = 1 , b\t=2;p;q = 3 ", "a=1,b=2;p;q=3"),
         ("a=,b==", "a=,b=="),
         ("a=%20%2C,b=x+y", "a=%20%2C,b=x+y"),
         ("a,b=2", "b=2"),

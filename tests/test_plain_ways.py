@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -20,9 +21,11 @@ from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.propagate import get_global_textmap
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler, SamplingResult
 from opentelemetry.trace import (
     NonRecordingSpan,
+    NoOpTracerProvider,
     SpanContext,
     TraceFlags,
     TraceState,
@@ -30,11 +33,13 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from broken import raise_broken
+from broken import Broken, raise_broken
 from conftest import Connect, Inbox, Instrumentation, settle
 from opentelemetry_instrumentation_nats_payload import (
     NATSInstrumentor,
     _client,
+    _following,
+    _guard,
     _payload,
     _plain_process,
     _plain_publish,
@@ -207,6 +212,25 @@ async def test_both_ways_give_the_same(
     assert bool(short.spans) == (sampler is not ALWAYS_OFF)
 
 
+@pytest.mark.parametrize("field", ["refresh", "strip"])
+@pytest.mark.parametrize(
+    "options",
+    [{"propagate_only_subjects": ("plain.>",)}, {"tracer_provider": NoOpTracerProvider()}],
+)
+async def test_both_ways_pass_the_same_on(
+    server: str, connect: Connect, field: str, options: dict[str, Any]
+) -> None:
+    """Without spans: the same bytes go out and come in, in the same contexts."""
+    nc = await connect()
+    options = {"consumed_field": field, **options}
+    short = await asyncio.create_task(_run(server, nc, options, ALWAYS_ON))
+    long = await asyncio.create_task(_run(server, nc, {**options, **_LONG}, ALWAYS_ON))
+    assert short.published == long.published
+    assert short.consumed == long.consumed
+    assert short.spans == long.spans == []
+    assert any(b"_otel_trace_headers" in content for _, content in short.published)
+
+
 @pytest.mark.parametrize("payload", [b'{"a":1}', b"[1]"])
 async def test_most_messages_take_the_short_way(
     connect: Connect,
@@ -234,16 +258,15 @@ async def test_most_messages_take_the_short_way(
     ]
 
 
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+
+
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
         (_plain_publish, "connection_of"),
-        (_plain_publish, "document_of"),
-        (_plain_publish, "note_begun"),
         (_plain_process, "span_of"),
-        (_plain_process, "arm"),
-        (_plain_process, "begin_work"),
-        (_payload.PayloadField, "splice"),
         (_payload.PayloadField, "read_spliced"),
     ],
 )
@@ -252,20 +275,98 @@ async def test_where_the_short_way_fails_the_long_one_is_taken(
     inbox: Inbox,
     spans: Instrumentation,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
     owner: Any,
     name: str,
 ) -> None:
-    """The message has its spans, in one trace, and goes out once."""
+    """The message has its spans, in one trace, and goes out once; that it failed is told once."""
     monkeypatch.setattr(owner, name, raise_broken)
     nc = await connect()
     await nc.subscribe("plain.in", cb=inbox.callback)
-    await nc.publish("plain.in", b'{"a":1}')
-    assert (await inbox.data()).startswith(b'{"a":1,"_otel_trace_headers":{')
+    for _ in range(2):
+        await nc.publish("plain.in", b'{"a":1}')
+        assert (await inbox.data()).startswith(b'{"a":1,"_otel_trace_headers":{')
     await settle(nc)
-    publish, process = spans.spans()
+    publish, process, *_ = spans.spans()
     assert (publish.name, process.name) == ("publish plain.in", "process plain.in")
     assert (process.trace, process.parent) == (publish.trace, publish.span)
     assert inbox.messages.empty()
+    assert len(_warnings(caplog)) == 1
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (_plain_publish, "document_of"),
+        (_plain_process, "document_of"),
+        (_plain_process, "arm"),
+        (_plain_process, "remember"),
+        (_plain_process, "begin_work"),
+        (_following, "_current_task"),
+        (_payload.PayloadField, "splice"),
+    ],
+)
+async def test_what_fails_once_the_span_has_started_starts_no_second_one(
+    connect: Connect,
+    inbox: Inbox,
+    spans: Instrumentation,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    owner: Any,
+    name: str,
+) -> None:
+    """Each span that was started has ended, and the message goes out and comes in once."""
+    started: list[str] = []
+    spans.provider.add_span_processor(_Started(started))
+    monkeypatch.setattr(owner, name, raise_broken)
+    nc = await connect()
+    await nc.subscribe("plain.in", cb=inbox.callback)
+    for _ in range(2):
+        await nc.publish("plain.in", b'{"a":1}')
+        assert (await inbox.data()).startswith(b'{"a":1')
+    await settle(nc)
+    assert sorted(started) == sorted(span.name for span in spans.spans())
+    assert inbox.messages.empty()
+    warnings = _warnings(caplog)
+    assert warnings
+    assert len(set(warnings)) == len(warnings)
+
+
+class _Started(SpanProcessor):
+    """Keeps the names of spans that start."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        self._names.append(span.name)
+
+
+class _Refusing(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        raise Broken
+
+
+@pytest.mark.parametrize("module", [_plain_publish, _plain_process])
+async def test_a_filter_of_the_log_that_raises_costs_no_message(
+    connect: Connect,
+    inbox: Inbox,
+    spans: Instrumentation,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+) -> None:
+    """Also where the short way has an error to tell of, and at DEBUG."""
+    monkeypatch.setattr(module, "connection_of", raise_broken)
+    monkeypatch.setattr(_guard.logger, "level", logging.DEBUG)
+    refusing = _Refusing()
+    _guard.logger.addFilter(refusing)
+    try:
+        nc = await connect()
+        await nc.subscribe("plain.in", cb=inbox.callback)
+        await nc.publish("plain.in", b'{"a":1}')
+        assert (await inbox.data()).startswith(b'{"a":1')
+    finally:
+        _guard.logger.removeFilter(refusing)
 
 
 @pytest.mark.parametrize(

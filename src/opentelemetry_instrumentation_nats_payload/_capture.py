@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from opentelemetry.trace import Span
 
@@ -10,6 +11,8 @@ from . import _semconv
 from ._guard import contained, guarded
 from ._hooks import RedactBody
 from ._payload import PayloadField
+
+_PAYLOADS: tuple[type, ...] = (bytes, bytearray, memoryview)
 
 
 class Capture:
@@ -40,7 +43,7 @@ class Capture:
         return bool(self._headers or self._body_bytes)
 
     @guarded(None)
-    def add(self, span: Span, subject: str, body: bytes, headers: Mapping[str, str] | None) -> None:
+    def add(self, span: Span, subject: str, body: Any, headers: Mapping[str, str] | None) -> None:
         """Add what is captured of a message to its span, if that is recorded."""
         if not span.is_recording():
             return
@@ -49,7 +52,7 @@ class Capture:
                 key = name.lower().replace("-", "_")
                 span.set_attribute(_semconv.NATS_HEADER_PREFIX + key, [_semconv.bounded(value)])
         # nats-py has its own error for anything else, and bytes(300_000_000) is a third of a GB.
-        if self._body_bytes and isinstance(body, bytes | bytearray | memoryview):
+        if self._body_bytes and isinstance(body, _PAYLOADS):
             self._add_body(span, subject, bytes(body))
 
     def _add_body(self, span: Span, subject: str, body: bytes) -> None:

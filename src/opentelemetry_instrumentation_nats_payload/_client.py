@@ -13,7 +13,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from . import _semconv
-from ._connection import discount
+from ._connection import discount, discount_late
 from ._continuation import ambient
 from ._delivery import delivery_of
 from ._guard import guarded
@@ -35,6 +35,8 @@ from ._subscription import wrap_callback
 from ._telemetry import Telemetry
 from ._waiting import remember
 
+_NATS_CLIENT = "nats.aio.client"
+
 
 def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     """``Client.publish``, the one way by which messages leave.
@@ -42,7 +44,7 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     A plain function: wrapt's binding costs 0.8 µs a call, a quarter of a publish.
     """
     call = unbound(original)
-    if call is not original or _parameters(original) != _parameters(_nats_publish):
+    if not _is_of_nats(original) or _parameters(original) != _parameters(_nats_publish):
         return _wrap_any_publish(original, call, telemetry)
 
     publish_any = _wrap_any_publish(original, call, telemetry)
@@ -70,12 +72,19 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
         try:
             await call(self, subject, started.payload, reply, started.headers)
         except BaseException as error:
-            fail_publish(started, self, error)
+            if started.added:
+                discount(self, -started.added)  # nothing was buffered
+            fail_publish(started, error)
             raise
-        finish_publish(started)
+        finish_publish(started, self)
         return None
 
     return publish
+
+
+def _is_of_nats(method: Any) -> bool:
+    """Whether nothing lies between ours and nats-py's own; functools.wraps copies the names."""
+    return getattr(method, "__globals__", {}).get("__name__") == _NATS_CLIENT
 
 
 async def _nats_publish(
@@ -102,19 +111,15 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
         started = start_publish(telemetry, self, *message) if message else None
         if message is None or started is None:
             return await call(self, *args, **kwargs)
-        rebound = _rebound(args, kwargs, message, started)
-        if rebound is None:
-            started = started._replace(added=0)
-        else:
-            args, kwargs = rebound
-        discount(self, started.added)
+        args, kwargs = _rebound(args, kwargs, message, started) or (args, kwargs)
         try:
             result = await _under(started.measured, partial(call, self, *args, **kwargs))
         except BaseException as error:
-            fail_publish(started, self, error)
+            fail_publish(started, error)
             raise
-        finish_publish(started)
+        finish_publish(started, self)
         if started.added > 0 and not self.is_connected:
+            discount_late(self, started.added)
             remember(self, message, started.payload)
         return result
 

@@ -195,6 +195,23 @@ def discount(client: Any, added: int) -> None:
     client._pending_data_size -= added
 
 
+def recount(client: Any) -> None:
+    """Count what waits anew where the number says that nothing does: nats-py would not send it.
+
+    An application's subclass may have left a message out, or sent a smaller one.
+    """
+    client._pending_data_size = sum(map(len, client._pending))
+
+
+@guarded(None)
+def discount_late(client: Any, added: int) -> None:
+    """The same after another wrapper's publish, which may have buffered something else, or nothing,
+    or nothing yet; for a client that has no connection.
+    """
+    if client._pending_data_size > added:
+        client._pending_data_size -= added
+
+
 def growth(size: int, sent_size: int) -> int:
     """The same for a payload without headers, of so many bytes before and after."""
     return sent_size - size + len(str(sent_size)) - len(str(size))

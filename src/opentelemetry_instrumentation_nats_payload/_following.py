@@ -59,6 +59,7 @@ _MAX_BEGUN = 1000
 _begun: ContextVar[_Begun | None] = ContextVar("nats-begun", default=None)
 
 
+@guarded(None)
 def note_begun(span_context: SpanContext) -> None:
     """This task has published in a trace that it did not get from a message."""
     task = _current_task()

@@ -66,28 +66,23 @@ def guarded(
 
 
 def attempted(
-    otherwise: _Default,
-) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result | _Default]]:
-    """A decorator for a short way to what is done in another way too: ``otherwise`` if it raises.
+    function: Callable[_Arguments, _Result],
+) -> Callable[_Arguments, _Result | None]:
+    """A decorator for what is tried in another way if it raises: None then, said at DEBUG alone.
 
-    That is said at DEBUG alone: the other way meets the same error, and reports it, or does what
-    this one could not.
+    The other way meets the same error, and reports it.
     """
 
-    def decorate(
-        function: Callable[_Arguments, _Result],
-    ) -> Callable[_Arguments, _Result | _Default]:
-        @wraps(function)
-        def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result | _Default:
-            try:
-                return function(*args, **kwargs)
-            except Exception:
+    @wraps(function)
+    def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result | None:
+        try:
+            return function(*args, **kwargs)
+        except Exception:
+            with suppress(Exception):  # of a filter or a handler of the application's
                 logger.debug("%s failed", function.__qualname__, exc_info=True)
-                return otherwise
+            return None
 
-        return call
-
-    return decorate
+    return call
 
 
 def contained(what: str, function: Callable[..., _Result], *args: object) -> _Result | None:
@@ -146,8 +141,9 @@ def failures() -> dict[Failure, int]:
 
 def warn_once(message: str, *args: str) -> None:
     """Log a warning, once for the same message and arguments."""
-    if _is_first((message, *args)):
-        logger.warning(message, *args)
+    with suppress(Exception):  # as above
+        if _is_first((message, *args)):
+            logger.warning(message, *args)
 
 
 def _is_first(kind: tuple[str, ...]) -> bool:

@@ -25,7 +25,7 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _BLANKS = " \t"
 _KEY = r"[!#-'*+\-.0-9A-Z^-z|~]+"
 _TEXT = r"[!#-+\--:<-\[\]-~]*"
-_PROPERTY = rf"[ \t]*{_KEY}[ \t]*(?:=[ \t]*{_TEXT}[ \t]*)?"
+_PROPERTY = f"{_KEY}(?:={_TEXT})?"
 _BAGGAGE_ENTRY = re.compile(rf"{_KEY}={_TEXT}(?:;{_PROPERTY})*")
 _STATE_KEY = r"(?:[a-z][_0-9a-z\-*/]{0,255}|[a-z0-9][_0-9a-z\-*/]{0,240}@[a-z][_0-9a-z\-*/]{0,13})"
 _STATE_VALUE = r"[ -+\--<>-~]{0,255}[!-+\--<>-~]"
@@ -66,9 +66,16 @@ def _baggage(value: str) -> str:
 
 def _baggage_entry(text: str) -> str | None:
     key, equals, rest = text.strip(_BLANKS).partition("=")
-    content, semicolon, properties = rest.partition(";")
-    entry = "".join((key.strip(_BLANKS), equals, content.strip(_BLANKS), semicolon, properties))
+    # No blanks anywhere: OpenTelemetry's patterns take the square of their number.
+    pieces = [_without_blanks(piece) for piece in rest.split(";")]
+    entry = key.strip(_BLANKS) + equals + ";".join(pieces)
     return entry if _BAGGAGE_ENTRY.fullmatch(entry) else None
+
+
+def _without_blanks(text: str) -> str:
+    """``text`` without blanks around it, and around its first ``=``."""
+    key, equals, value = text.partition("=")
+    return key.strip(_BLANKS) + equals + value.strip(_BLANKS)
 
 
 def _size_when_sent(entry: str) -> int:

@@ -80,8 +80,8 @@ class NATSInstrumentor(BaseInstrumentor):
             logger.exception("NATS is not instrumented; uninstrument() before the next attempt")
 
     def _uninstrument(self, **_: Any) -> None:
+        set_current(None)  # first, so that no message that comes meanwhile replaces anything
         _patches.restore()
-        set_current(None)
 
 
 def _make_telemetry(kwargs: dict[str, Any]) -> Telemetry:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
@@ -115,10 +116,15 @@ def wrap_publish_async(original: Any, telemetry: Telemetry) -> Any:
             _forget(operation)
             raise
         close_operation(operation)
-        future.add_done_callback(partial(_finish, telemetry, operation))
+        _watch(future, partial(_finish, telemetry, operation))
         return future
 
     return publish_async
+
+
+@guarded(None)
+def _watch(future: Any, finish: Callable[[Any], None]) -> None:
+    future.add_done_callback(finish)
 
 
 @guarded(None)
@@ -193,6 +199,7 @@ def _is_refused(operation: Operation, message: Any) -> bool:
 
 async def _publish_again(client: Any, operation: Operation) -> bool:
     """Send the message as it was, for the same reply; False if that was not possible."""
+    operation.is_retry = True  # once, whatever becomes of it
     publish = client.publish if open_retry(operation) else partial(without_us, client.publish)
     try:
         await publish(*(operation.original or ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -126,9 +127,13 @@ def _replace_micro(patches: PatchTable, telemetry: Telemetry) -> None:
 
 
 def _replace_micro_methods(patches: PatchTable, telemetry: Telemetry) -> None:
-    from nats.micro import request, service  # noqa: PLC0415
-
-    from . import _micro  # noqa: PLC0415  (imports nats.micro)
+    try:
+        request = importlib.import_module("nats.micro.request")
+        service = importlib.import_module(_MICRO)
+        from . import _micro  # noqa: PLC0415  (imports nats.micro)
+    except (ImportError, AttributeError):
+        logger.debug("nats.micro cannot be imported")
+        return
 
     request_of = attrgetter("_msg")
     respond = partial(_client.wrap_respond, telemetry=telemetry, request_of=request_of)

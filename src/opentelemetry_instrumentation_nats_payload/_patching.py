@@ -64,7 +64,8 @@ class PatchTable:
 
     def _replace_imported(self) -> None:
         for module in [module for module in self._later if module in sys.modules]:
-            self._later.pop(module)()
+            self._later[module]()
+            del self._later[module]
 
     def restore(self) -> None:
         """Put the originals back, save where somebody else has wrapped our wrapper since."""

@@ -21,8 +21,8 @@ from ._connection import Connection, connection_of
 from ._consumed import handed_over, subscribed_series
 from ._continuation import Work, begin_work, has_met_message
 from ._delivery import Delivery, remember
-from ._following import arm
-from ._guard import attempted, logger
+from ._following import arm, follow_nothing
+from ._guard import attempted, guarded, logger
 from ._measured import Measured
 from ._payload import spliced
 from ._series import Outcome
@@ -42,7 +42,7 @@ UNUSUAL: Literal[Unusual.UNUSUAL] = Unusual.UNUSUAL
 """Of a message that :mod:`_process` has to see to."""
 
 
-@attempted(UNUSUAL)
+@guarded(UNUSUAL)
 def start_plain_process(
     telemetry: Telemetry, subscriber: Subscriber, message: Any
 ) -> Work | Literal[Unusual.UNUSUAL] | None:
@@ -52,16 +52,14 @@ def start_plain_process(
     """
     data = message.data
     tracer = telemetry.tracer()
-    if tracer is None:
-        return None if _is_idle(telemetry, message, data) else UNUSUAL
+    if tracer is None and _is_idle(telemetry, message, data):
+        return None
     connection = connection_of(subscriber.client)
     if message.subject.startswith(connection.passing_prefixes):
         return UNUSUAL
     handling, template = telemetry.rules.classify(message.subject)
-    if handling is not Handling.TRACE:
-        if handling is not Handling.IGNORE or message.reply or telemetry.has_armed:
-            return UNUSUAL
-        return None
+    if handling is Handling.IGNORE:
+        return UNUSUAL if message.reply or telemetry.has_armed else None
     if not telemetry.processes_plainly or not telemetry.is_w3c:
         return UNUSUAL
     if not _is_plain(message, data) or logger.isEnabledFor(logging.DEBUG):
@@ -70,21 +68,54 @@ def start_plain_process(
     origin = None if document is None else span_of(document)
     if origin is None and not telemetry.has_no_field(data):
         return UNUSUAL
+    if tracer is None or handling is Handling.PROPAGATE:
+        return _pass_on(telemetry, subscriber, message, data, origin)
     template = template or subscriber.template
     started_at = time_ns()
     creation = None if origin is None else origin.get_span_context()
     span = _start_span(tracer, connection, subscriber, message, template, origin, started_at)
+    if span is None:
+        return UNUSUAL
+    # From here on nothing leads to another way, which would start another span.
     measured = _measured(telemetry, connection, subscriber, span, creation, template, started_at)
-    context = Context({SPAN_KEY: span})
-    delivery = Delivery(context, creation, subscriber)
+    measured = measured or Measured(span, None, None, started_at)
+    seen = data if creation is None else _handed_over(telemetry, data, span)
+    delivery = Delivery(Context({SPAN_KEY: span}), creation, subscriber)
+    work = _begin(telemetry, message, delivery, measured, data if seen is None else seen)
+    if work is None:
+        measured.end()
+    return work
+
+
+@guarded(None)
+def _begin(
+    telemetry: Telemetry, message: Any, delivery: Delivery, measured: Measured | None, data: bytes
+) -> Work:
+    """Make the context of the message current, which the application sees with ``data``."""
     arm(telemetry, delivery)
     remember(message, delivery)
-    seen = data if creation is None else _handed_over(telemetry, data, span)
+    if data is not message.data:
+        message.data = data
     if not has_met_message.get():
         has_met_message.set(True)  # for good: this task of nats-py's does nothing else
-    work = begin_work(context, delivery, measured)
-    message.data = seen  # once nothing can fail any more: the other way reads it again
-    return work
+    return begin_work(delivery.context or Context(), delivery, measured)
+
+
+def _pass_on(
+    telemetry: Telemetry, subscriber: Subscriber, message: Any, data: bytes, origin: Span | None
+) -> Work | Literal[Unusual.UNUSUAL] | None:
+    """Make the context of a message current that has no span."""
+    if message.reply or telemetry.metrics() is not None:
+        return UNUSUAL
+    if origin is None:
+        if context_api.get_current():
+            return UNUSUAL
+        follow_nothing(telemetry, message)
+        return None
+    delivery = Delivery(Context({SPAN_KEY: origin}), origin.get_span_context(), subscriber)
+    is_cut = telemetry.settings.consumed_field == "strip"
+    seen = handed_over(telemetry, data, telemetry.field.read(data), None) if is_cut else data
+    return _begin(telemetry, message, delivery, None, seen)
 
 
 def _is_idle(telemetry: Telemetry, message: Any, data: bytes) -> bool:
@@ -101,6 +132,7 @@ def _is_plain(message: Any, data: object) -> bool:
     return not message.reply or message.reply.startswith(INBOX_PREFIXES)
 
 
+@attempted
 def _start_span(
     tracer: Tracer,
     connection: Connection,
@@ -123,6 +155,7 @@ def _start_span(
     return tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)
 
 
+@guarded(None)
 def _handed_over(telemetry: Telemetry, data: bytes, span: Span) -> bytes:
     """What the application sees of ``data``, as ``consumed_field`` says."""
     mode = telemetry.settings.consumed_field
@@ -135,6 +168,7 @@ def _handed_over(telemetry: Telemetry, data: bytes, span: Span) -> bytes:
     return handed_over(telemetry, data, telemetry.field.read(data), Context({SPAN_KEY: span}))
 
 
+@guarded(None)
 def _measured(
     telemetry: Telemetry,
     connection: Connection,

@@ -20,9 +20,9 @@ from . import _semconv
 from ._carrier import Received, send
 from ._connection import Connection, connection_of, growth
 from ._continuation import CONTINUED_KEY, WORK_KEY
-from ._coverage import sent_outcome
+from ._coverage import outcome_of, sent_outcome
 from ._following import QUEUE_KEY, note_begun
-from ._guard import attempted, logger
+from ._guard import attempted, guarded, logger
 from ._measured import Measured
 from ._message import Outgoing
 from ._operation import has_open_operation
@@ -54,7 +54,7 @@ UNUSUAL = Publish(None, False, None, None, 0)
 """Of a message that :mod:`_producer` has to see to."""
 
 
-@attempted(UNUSUAL)
+@guarded(UNUSUAL)
 def start_plain_publish(
     telemetry: Telemetry, client: Any, subject: str, payload: Any, headers: dict[str, str] | None
 ) -> Publish | None:
@@ -69,39 +69,68 @@ def start_plain_publish(
     if subject.startswith(connection.passing_prefixes):
         return UNUSUAL  # before it is classified, which is remembered
     handling, template = telemetry.rules.classify(subject)
-    if handling is not Handling.TRACE:
-        return None if _is_ignored(telemetry, handling, context) else UNUSUAL
+    if handling is Handling.IGNORE:
+        return None if _is_ignored(telemetry, context) else UNUSUAL
     if headers is not None or type(payload) is not bytes or not telemetry.sends_plainly:
         return UNUSUAL
-    tracer = telemetry.tracer()
-    if tracer is None or has_open_operation() or not telemetry.is_w3c:
+    if has_open_operation() or not telemetry.is_w3c or logger.isEnabledFor(logging.DEBUG):
         return UNUSUAL
-    if (context and not context.keys() <= _PLAIN_KEYS) or logger.isEnabledFor(logging.DEBUG):
+    if context and not context.keys() <= _PLAIN_KEYS:
         return UNUSUAL
     if subject in telemetry.replies or connection.is_api_request(subject):
         return UNUSUAL
+    tracer = telemetry.tracer() if handling is Handling.TRACE else None
+    if tracer is None:
+        return _pass_on(telemetry, client, connection, subject, payload, context)
     if not _may_grow(telemetry, client, connection, subject, payload):
         return UNUSUAL
     started_at = time_ns()
     span = _start_span(tracer, connection, subject, template, context, started_at)
+    if span is None:
+        return UNUSUAL
+    # From here on nothing leads to another way, which would start another span.
     sent = _write(telemetry, connection, subject, payload, span, context)
-    added = 0 if sent is None else growth(len(payload), len(sent))
-    metrics = telemetry.metrics()
-    if metrics is None:
-        return Publish(Measured(span, None, None, started_at), True, sent or payload, None, added)
-    measured = Measured(span, metrics, connection.sent_series(template), started_at)
-    outcome = _semconv.NOT_A_JSON_OBJECT if sent is None else _semconv.INJECTED
-    measured.outcome = sent_outcome(outcome, template)
-    return Publish(measured, True, sent or payload, None, added)
+    measured = _measured(telemetry, connection, span, template, started_at)
+    measured = measured or Measured(span, None, None, started_at)
+    if telemetry.metrics() is not None:
+        message = Outgoing(subject, payload, "", None)
+        _note_outcome(telemetry, measured, template, message, sent is not None)
+    if sent is None:
+        return Publish(measured, True, payload, None, 0)
+    return Publish(measured, True, sent, None, growth(len(payload), len(sent)))
 
 
-def _is_ignored(telemetry: Telemetry, handling: Handling, context: Context) -> bool:
-    """Whether nobody wants to know of the message."""
-    if handling is not Handling.IGNORE or handling_of_request(context) is not None:
+def _is_ignored(telemetry: Telemetry, context: Context) -> bool:
+    """Whether nobody wants to know of a message that is excluded."""
+    if handling_of_request(context) is not None or has_open_operation():
         return False
-    return telemetry.metrics() is None and not has_open_operation()
+    return telemetry.metrics() is None
 
 
+def _pass_on(
+    telemetry: Telemetry,
+    client: Any,
+    connection: Connection,
+    subject: str,
+    payload: bytes,
+    context: Context,
+) -> Publish | None:
+    """Write the current context into the payload of a message that has no span."""
+    if telemetry.metrics() is not None:
+        return UNUSUAL
+    outer: Span | None = context.get(SPAN_KEY)  # type: ignore[assignment]
+    if outer is None:
+        return None
+    document = document_of(outer.get_span_context())
+    if document is None or not _may_grow(telemetry, client, connection, subject, payload):
+        return UNUSUAL
+    sent = telemetry.field.splice(payload, document)
+    if sent is None:
+        return None
+    return Publish(None, True, sent, None, growth(len(payload), len(sent)))
+
+
+@attempted
 def _start_span(
     tracer: Tracer,
     connection: Connection,
@@ -128,6 +157,7 @@ def _may_grow(
     return telemetry.size_limits.allow(subject, size) and telemetry.has_no_field(payload)
 
 
+@guarded(None)
 def _write(
     telemetry: Telemetry,
     connection: Connection,
@@ -151,7 +181,34 @@ def _write(
         Outgoing(subject, payload, "", None),
         Received(None, None),
         trace.set_span_in_context(span, context),
-        lambda size: size <= connection.max_payload,
+        lambda size: size <= connection.max_payload and telemetry.size_limits.allow(subject, size),
         headers_supported=connection.supports_headers,
     )
     return sent and sent.payload
+
+
+@guarded(None)
+def _measured(
+    telemetry: Telemetry,
+    connection: Connection,
+    span: Span,
+    template: str | None,
+    started_at: int,
+) -> Measured:
+    """What ends with the publish."""
+    metrics = telemetry.metrics()
+    if metrics is None:
+        return Measured(span, None, None, started_at)
+    return Measured(span, metrics, connection.sent_series(template), started_at)
+
+
+@guarded(None)
+def _note_outcome(
+    telemetry: Telemetry, measured: Measured, template: str | None, message: Outgoing, is_sent: bool
+) -> None:
+    """What became of the context."""
+    outcome: str | None = _semconv.INJECTED
+    if not is_sent and measured.span is not None:
+        context = trace.set_span_in_context(measured.span, Context())
+        outcome = outcome_of(telemetry, message, Received(None, None), None, None, context)
+    measured.outcome = sent_outcome(outcome or _semconv.FAILED, template)

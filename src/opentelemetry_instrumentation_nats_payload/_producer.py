@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanContext
 
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
-from ._connection import added_size, discount
+from ._connection import added_size, recount
 from ._coverage import outcome_of, sent_outcome
 from ._following import note_begun
 from ._guard import guarded, logger
@@ -50,8 +50,10 @@ def start_publish(
 
 
 @guarded(None)
-def finish_publish(started: Publish) -> None:
+def finish_publish(started: Publish, client: Any) -> None:
     """End a publish that nats-py has taken."""
+    if started.added and client._pending_data_size <= 0 and client._pending:
+        recount(client)
     measured = started.measured
     if measured is not None:
         if measured.outcome is not None:
@@ -61,9 +63,8 @@ def finish_publish(started: Publish) -> None:
 
 
 @guarded(None)
-def fail_publish(started: Publish, client: Any, error: BaseException) -> None:
+def fail_publish(started: Publish, error: BaseException) -> None:
     """End a publish that raised; of an operation, that has its own end."""
-    discount(client, -started.added)  # nothing was buffered
     if started.measured is not None and started.is_whole:
         started.measured.end(error)
 
