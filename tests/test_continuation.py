@@ -155,7 +155,7 @@ async def _inner_next_msg(other: Subscription, _: Pull) -> None:
 async def _inner_fetch(_: Subscription, pull: Pull) -> None:
     await pull.fetch(1)
     assert _trace() == 400
-    with pytest.raises(TimeoutError):
+    with pytest.raises(asyncio.TimeoutError):
         await pull.fetch(1, timeout=_IDLE)
 
 
