@@ -44,11 +44,10 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     A plain function: wrapt's binding costs 0.8 µs a call, a quarter of a publish.
     """
     call = unbound(original)
+    publish_any = _wrap_any_publish(original, call, telemetry)
     is_same = call is original and _is_of_nats(original)
     if not is_same or _parameters(original) != _parameters(_nats_publish):
-        return _wrap_any_publish(original, call, telemetry)
-
-    publish_any = _wrap_any_publish(original, call, telemetry)
+        return publish_any
 
     # The very signature of nats-py, so that a wrong call is refused at the call, in its words.
     @wraps(original)
@@ -133,7 +132,12 @@ async def _under(measured: Measured | None, call: Callable[[], Awaitable[Any]]) 
     """
     if measured is None or measured.span is None:
         return await call()
-    token = context_api.attach(trace.set_span_in_context(measured.span))
+    return await _in(trace.set_span_in_context(measured.span), call)
+
+
+async def _in(context: Context, call: Callable[[], Awaitable[Any]]) -> Any:
+    """Call with ``context`` current."""
+    token = context_api.attach(context)
     try:
         result = await call()
     except GeneratorExit:  # the loop is gone, and with it the context of the token
@@ -228,16 +232,7 @@ def wrap_respond(original: Any, telemetry: Telemetry, request_of: Callable[[Any]
         context = _reply_context(telemetry, self, request_of) if telemetry.is_active else None
         if context is None:
             return await call(self, *args, **kwargs)
-        token = context_api.attach(context)
-        try:
-            result = await call(self, *args, **kwargs)
-        except GeneratorExit:  # the loop is gone, and with it the context of the token
-            raise
-        except BaseException:
-            context_api.detach(token)
-            raise
-        context_api.detach(token)
-        return result
+        return await _in(context, partial(call, self, *args, **kwargs))
 
     return respond
 
