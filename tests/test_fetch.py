@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -140,6 +141,14 @@ async def test_messages_that_were_queued_are_fetched_like_others(
     assert names == ["fetch QUEUED.>"] * 2
 
 
+async def _fetch_nothing(pull: Pull, batch: int) -> None:
+    """nats-py raises its own error, asyncio's where the time is up when the server's answer comes,
+    or returns no messages.
+    """
+    with suppress(asyncio.TimeoutError):
+        assert await pull.fetch(batch, timeout=_IDLE) == []
+
+
 @pytest.mark.parametrize("batch", [1, 5])
 async def test_an_idle_fetch_has_no_span_and_gives_the_context_back(
     connect: Connect, spans: Instrumentation, batch: int
@@ -150,12 +159,10 @@ async def test_an_idle_fetch_has_no_span_and_gives_the_context_back(
     before = context.get_current()
     await pull.fetch(1)
     assert context.get_current() != before
-    # nats-py raises its own, or asyncio's where the time is up when the server's answer comes.
-    with pytest.raises(asyncio.TimeoutError):
-        await pull.fetch(batch, timeout=_IDLE)
+    await _fetch_nothing(pull, batch)
     assert context.get_current() == before
-    with spans.tracer.start_as_current_span("work"), pytest.raises(asyncio.TimeoutError):
-        await pull.fetch(batch, timeout=_IDLE)
+    with spans.tracer.start_as_current_span("work"):
+        await _fetch_nothing(pull, batch)
     assert spans.names() == [f"publish IDLE-{batch}.0", f"fetch IDLE-{batch}.>", "work"]
 
 
