@@ -38,6 +38,7 @@ from conftest import Connect, Inbox, Instrumentation, settle
 from opentelemetry_instrumentation_nats_payload import (
     NATSInstrumentor,
     _client,
+    _continuation,
     _following,
     _guard,
     _payload,
@@ -300,9 +301,10 @@ async def test_where_the_short_way_fails_the_long_one_is_taken(
         (_plain_publish, "document_of"),
         (_plain_process, "document_of"),
         (_plain_process, "arm"),
-        (_plain_process, "remember"),
-        (_plain_process, "begin_work"),
+        (_continuation.Work, "begin"),
         (_following, "_current_task"),
+        (_plain_publish, "growth"),
+        (_plain_publish, "note_begun"),
         (_payload.PayloadField, "splice"),
     ],
 )

@@ -13,10 +13,10 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from . import _semconv
-from ._connection import discount, discount_late
+from ._connection import discount, discount_late, take_back
 from ._continuation import ambient
 from ._delivery import delivery_of
-from ._guard import guarded
+from ._guard import guarded, report_from
 from ._measured import Measured
 from ._message import Outgoing
 from ._operation import Operation, begin_operation, without_us
@@ -45,8 +45,7 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     """
     call = unbound(original)
     publish_any = _wrap_any_publish(original, call, telemetry)
-    is_same = call is original and _is_of_nats(original)
-    if not is_same or _parameters(original) != _parameters(_nats_publish):
+    if call is not original or not _is_publish_of_nats(original):
         return publish_any
 
     # The very signature of nats-py, so that a wrong call is refused at the call, in its words.
@@ -59,32 +58,53 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
         headers: dict[str, str] | None = None,
     ) -> None:
         started = None
-        if telemetry.is_active and isinstance(subject, str):  # nats-py has its own error for others
-            started = start_plain_publish(telemetry, self, subject, payload, headers)
-            if started is UNUSUAL:
-                if not self.is_connected:
-                    return await publish_any(self, subject, payload, reply, headers)
-                started = start_publish(telemetry, self, subject, payload, reply, headers)
+        try:
+            if not telemetry.is_idle() or context_api.get_current():
+                started = start_plain_publish(telemetry, self, subject, payload, headers)
+        except Exception as error:
+            report_from(start_plain_publish, error)
+            started = UNUSUAL
+        if started is UNUSUAL:
+            if not self.is_connected:
+                return await publish_any(self, subject, payload, reply, headers)
+            started = start_publish(telemetry, self, subject, payload, reply, headers)
+            _discount(self, started)
         if started is None:
             return await call(self, subject, payload, reply, headers)
-        if started.added:
-            discount(self, started.added)
         try:
             await call(self, subject, started.payload, reply, started.headers)
         except BaseException as error:
-            if started.added:
-                discount(self, -started.added)  # nothing was buffered
+            _take_back(self, started)
             fail_publish(started, error)
             raise
-        finish_publish(started, self)
+        try:
+            finish_publish(started, self)
+        except Exception as error:
+            report_from(finish_publish, error)
         return None
 
     return publish
 
 
-def _is_of_nats(method: Any) -> bool:
+@guarded(None)
+def _discount(client: Any, started: Publish | None) -> None:
+    """Take what is ours off the bytes that wait, see :func:`discount`."""
+    if started is not None and started.added:
+        started.counted = discount(client, started.added)
+
+
+@guarded(None)
+def _take_back(client: Any, started: Publish) -> None:
+    """Undo that for a publish that raised."""
+    if started.added:
+        take_back(client, started.added, started.counted)
+
+
+def _is_publish_of_nats(method: Any) -> bool:
     """Whether a function is nats-py's own; functools.wraps copies the names of one."""
-    return getattr(method, "__globals__", {}).get("__name__") == _NATS_CLIENT
+    if getattr(method, "__globals__", {}).get("__name__") != _NATS_CLIENT:
+        return False
+    return _parameters(method) == _parameters(_nats_publish)
 
 
 async def _nats_publish(
@@ -117,13 +137,18 @@ def _wrap_any_publish(original: Any, call: Callable[..., Any], telemetry: Teleme
         except BaseException as error:
             fail_publish(started, error)
             raise
-        finish_publish(started, self)
+        _finish_publish(started, self)
         if started.added > 0 and not self.is_connected:
             discount_late(self, started.added)
             remember(self, message, started.payload)
         return result
 
     return publish
+
+
+@guarded(None)
+def _finish_publish(started: Publish, client: Any) -> None:
+    finish_publish(started, client)
 
 
 async def _under(measured: Measured | None, call: Callable[[], Awaitable[Any]]) -> Any:

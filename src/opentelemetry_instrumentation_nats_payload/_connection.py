@@ -35,18 +35,22 @@ insides. Its private names, all of them here, save those of the command's own cl
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any
 
 from . import _semconv
 from ._guard import guarded
 from ._headers import wire_size
 from ._message import Outgoing
+from ._route import Routes
 from ._series import Series
 from ._subjects import INBOX_PREFIXES
 from ._subscriber import Subscriber
 
 _ATTRIBUTE = "_otel_nats_connection"
 _PULL_REQUEST = ".CONSUMER.MSG.NEXT."
+_DIGITS = tuple(10**count for count in range(1, 20))
+"""Numbers from which on there is one digit more."""
 
 
 class Connection:
@@ -61,6 +65,7 @@ class Connection:
         max_payload: bytes of a message, headers and payload, that the server takes.
         passing_prefixes: what subjects start with of which there is one for each message: inboxes,
             acknowledgements.
+        routes: of the messages that it publishes.
         api_prefixes: of JetStream APIs reached through this client that do not start with ``$``.
         supports_headers: whether the server takes headers; one that does not drops the connection.
     """
@@ -73,6 +78,7 @@ class Connection:
         "max_payload",
         "passing_prefixes",
         "processed",
+        "routes",
         "sent",
         "server",
         "supports_headers",
@@ -88,6 +94,7 @@ class Connection:
         self.inbox_prefixes = INBOX_PREFIXES
         self.passing_prefixes = (*INBOX_PREFIXES, "$")
         self.api_prefixes: tuple[str, ...] = ()
+        self.routes = Routes()
 
     def refresh(self, client: Any) -> None:
         """Read the server's INFO."""
@@ -132,6 +139,7 @@ class Connection:
         start = prefix + "."
         if start not in self.api_prefixes:
             self.api_prefixes = (*self.api_prefixes, start)
+            self.routes = Routes()  # some may be of requests to it
 
     def is_api_request(self, subject: str) -> bool:
         """Whether ``subject`` belongs to a JetStream API that does not start with ``$``.
@@ -184,8 +192,7 @@ def added_size(message: Outgoing, sent: Outgoing) -> int:
     return _command_size(sent) - _command_size(message)
 
 
-@guarded(None)
-def discount(client: Any, added: int) -> None:
+def discount(client: Any, added: int) -> int:
     """Take ``added`` bytes, ours of the message that is about to be buffered, off the buffer.
 
     Its limits then count the application's bytes alone, and are reached by the same message as
@@ -193,6 +200,19 @@ def discount(client: Any, added: int) -> None:
     (``Client._send_command``), so that the number is that of the application's bytes by then.
     """
     client._pending_data_size -= added
+    return client._pending_data_size  # type: ignore[no-any-return]
+
+
+def take_back(client: Any, added: int, counted: int) -> None:
+    """Undo :func:`discount`, which has left ``counted`` bytes, for a publish that raised.
+
+    Not where its message was buffered before, or has even been written since: who waits too long
+    for that gets an error as well.
+    """
+    if client._pending_data_size == counted:
+        client._pending_data_size += added
+    elif client._pending_data_size <= 0 and client._pending:
+        recount(client)
 
 
 def recount(client: Any) -> None:
@@ -214,7 +234,7 @@ def discount_late(client: Any, added: int) -> None:
 
 def growth(size: int, sent_size: int) -> int:
     """The same for a payload without headers, of so many bytes before and after."""
-    return sent_size - size + len(str(sent_size)) - len(str(size))
+    return sent_size - size + bisect_right(_DIGITS, sent_size) - bisect_right(_DIGITS, size)
 
 
 def _command_size(message: Outgoing) -> int:

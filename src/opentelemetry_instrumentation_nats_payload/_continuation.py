@@ -17,7 +17,7 @@ from weakref import ref
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN
+from opentelemetry.trace import INVALID_SPAN, Span
 
 from ._delivery import Delivery, current_delivery
 from ._measured import Measured
@@ -36,7 +36,7 @@ class Work:
     """The work on a message, from its beginning to its end.
 
     Args:
-        context: what is current meanwhile.
+        span: what is current meanwhile.
         delivery: the message; None for one that nothing is known of.
         measured: what ends with it, if that is recorded.
         started_at: by ``time.perf_counter``, in seconds; 0 for a message that is not to be
@@ -56,10 +56,10 @@ class Work:
 
     def __init__(
         self,
-        context: Context,
+        span: Span,
         delivery: Delivery | None,
         measured: Measured | None,
-        started_at: float,
+        started_at: float = 0.0,
     ) -> None:
         self.measured = measured
         self.started_at = started_at
@@ -67,8 +67,16 @@ class Work:
         self.former_delivery = current_delivery.get()
         self.had_met_message = has_met_message.get()
         self.delivery = delivery
-        self.span = context.get(SPAN_KEY, INVALID_SPAN)
+        self.span = span
         self.is_over = False
+
+    def begin(self, context: Context) -> None:
+        """Make ``context``, which has the span, current until the end of the work."""
+        if not self.had_met_message:
+            has_met_message.set(True)
+        if self.delivery is not None and self.delivery.is_armed:
+            current_delivery.set(self.delivery)
+        context_api.attach(Context({**context, WORK_KEY: self}))
 
 
 def begin_work(
@@ -78,12 +86,9 @@ def begin_work(
     started_at: float = 0.0,
 ) -> Work:
     """Make ``context`` current until the end of the work."""
-    work = Work(context, delivery, measured, started_at)
-    if not work.had_met_message:
-        has_met_message.set(True)
-    if delivery is not None and delivery.is_armed:
-        current_delivery.set(delivery)
-    context_api.attach(Context({**context, WORK_KEY: work}))
+    span = cast("Span", context.get(SPAN_KEY, INVALID_SPAN))
+    work = Work(span, delivery, measured, started_at)
+    work.begin(context)
     return work
 
 

@@ -7,16 +7,15 @@ it follows something else, asks a queue for more, or ends.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import deque
 from contextvars import ContextVar
-from typing import Any, NamedTuple, cast
-from weakref import ReferenceType, ref
+from typing import Any, cast
+from weakref import ref
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import SpanContext
 
 from ._consumed import Consumed
 from ._continuation import (
@@ -44,36 +43,45 @@ class _Handoff:
 _HANDOFF = _Handoff()
 
 
-class _Begun(NamedTuple):
+_MAX_BEGUN = 1000
+
+
+class _Begun:
     """Traces that a task has begun: what comes back of them is no work that was handed to it.
 
     A feeder that waits for its last message to be done, before it sends the next, would otherwise
     stay in the trace of the first one for ever.
     """
 
-    task: ReferenceType[object]
-    traces: OrderedDict[int, None]
+    __slots__ = ("order", "task", "traces")
+
+    def __init__(self, task: object) -> None:
+        self.task = ref(task)
+        # Half of what an OrderedDict costs, of which the oldest would be taken out each time.
+        self.traces: set[int] = set()
+        self.order: deque[int] = deque()
 
 
-_MAX_BEGUN = 1000
 _begun: ContextVar[_Begun | None] = ContextVar("nats-begun", default=None)
 
 
-@guarded(None)
-def note_begun(span_context: SpanContext) -> None:
-    """This task has published in a trace that it did not get from a message."""
-    task = _current_task()
-    if task is None or not span_context.is_valid:
+def note_begun(trace_id: int, context: Context) -> None:
+    """This task has published in a trace that it did not get from a message, with ``context``
+    current.
+    """
+    task = asyncio.current_task()
+    if task is None or not trace_id:
         return
-    if has_met_message.get() and is_about_message(context_api.get_current()):
+    if has_met_message.get() and is_about_message(context):
         return
     begun = _begun.get()
     if begun is None or begun.task() is not task:
-        begun = _Begun(ref(task), OrderedDict())
+        begun = _Begun(task)
         _begun.set(begun)
-    begun.traces[span_context.trace_id] = None
-    if len(begun.traces) > _MAX_BEGUN:
-        begun.traces.popitem(last=False)
+    begun.traces.add(trace_id)
+    begun.order.append(trace_id)
+    if len(begun.order) > _MAX_BEGUN:
+        begun.traces.discard(begun.order.popleft())
 
 
 def _has_begun(context: Context) -> bool:

@@ -83,6 +83,16 @@ class Measured:
         if self._metrics is not None and self._series is not None:
             self._record(self._metrics, self._series, error, ended_at)
 
+    def complete(self) -> None:
+        """The same for one that went well; errors of ours are for the caller to contain."""
+        ended_at = time_ns()
+        try:
+            if self.span is not None:
+                self.span.end(ended_at)
+        finally:
+            if self._metrics is not None and self._series is not None:
+                self._record(self._metrics, self._series, None, ended_at)
+
     def _record(
         self, metrics: Metrics, series: Series, error: BaseException | None, ended_at: int
     ) -> None:

@@ -7,29 +7,36 @@ a field that somebody else has written.
 
 from __future__ import annotations
 
-import logging
 from enum import Enum
+from logging import DEBUG
 from time import time_ns
-from typing import Any, Literal
+from typing import Any, Final
 
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Tracer
+from opentelemetry.trace import Link, Span, SpanKind, Tracer
 
 from . import _semconv
-from ._connection import Connection, connection_of
+from ._connection import connection_of
 from ._consumed import handed_over, subscribed_series
-from ._continuation import Work, begin_work, has_met_message
-from ._delivery import Delivery, remember
+from ._continuation import Work, has_met_message
+from ._delivery import ATTRIBUTE, Delivery
 from ._following import arm, follow_nothing
 from ._guard import attempted, guarded, logger
 from ._measured import Measured
+from ._metrics import Metrics
 from ._payload import spliced
+from ._route import Route, routes_of
 from ._series import Outcome
 from ._subjects import INBOX_PREFIXES, Handling
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry
 from ._w3c import DOCUMENT_SIZE, SPAN_KEY, document_of, span_of
+
+# On Python 3.11, a look at a member of an enumeration costs as much as two function calls.
+_TRACE, _IGNORE = Handling.TRACE, Handling.IGNORE
+_CONSUMER = SpanKind.CONSUMER
+_NOTHING: Final[dict[str, Any]] = {}
 
 
 class Unusual(Enum):
@@ -38,72 +45,99 @@ class Unusual(Enum):
     UNUSUAL = "has to be seen to in another way"
 
 
-UNUSUAL: Literal[Unusual.UNUSUAL] = Unusual.UNUSUAL
+UNUSUAL: Final = Unusual.UNUSUAL
 """Of a message that :mod:`_process` has to see to."""
 
 
-@guarded(UNUSUAL)
+def is_passed_by(telemetry: Telemetry, message: Any) -> bool:
+    """Whether nothing is to be done about a message, with the least that shows it.
+
+    Errors, of a message class of the application's, are for the caller to contain.
+    """
+    if message.reply or telemetry.has_armed:
+        return False
+    if message.subject in telemetry.ignored:
+        return telemetry.ignored.are_uncounted()
+    if not telemetry.is_idle() or message.headers or context_api.get_current():
+        return False
+    # No SDK, and nothing to pass on: neither now nor before.
+    data = message.data
+    return type(data) is bytes and telemetry.has_no_field(data)
+
+
 def start_plain_process(
     telemetry: Telemetry, subscriber: Subscriber, message: Any
-) -> Work | Literal[Unusual.UNUSUAL] | None:
+) -> Work | Unusual | None:
     """Start the span, and make it current.
 
     None if there is nothing to do about the message; ``UNUSUAL`` if nothing has been done yet.
+    Errors of ours are for the caller to contain, and stand for ``UNUSUAL``.
     """
-    data = message.data
-    tracer = telemetry.tracer()
-    if tracer is None and _is_idle(telemetry, message, data):
-        return None
-    connection = connection_of(subscriber.client)
-    if message.subject.startswith(connection.passing_prefixes):
+    # Not ``message.data``, which may be a property that notices who reads it (_message_data), and
+    # costs six times as much. An application's class may have its data elsewhere.
+    data = getattr(message, "__dict__", _NOTHING).get("data")
+    subject = message.subject
+    route = routes_of(subscriber, telemetry, subscriber.client._server_info).get(subject)
+    if route is None:
+        route = _new_route(telemetry, subscriber, subject)
+    if route is None:
         return UNUSUAL
-    handling, template = telemetry.rules.classify(message.subject)
-    if handling is Handling.IGNORE:
-        return UNUSUAL if message.reply or telemetry.has_armed else None
-    if not telemetry.processes_plainly or not telemetry.is_w3c:
+    if route.handling is _IGNORE:
+        telemetry.note_ignored(subject)
         return UNUSUAL
-    if not _is_plain(message, data) or logger.isEnabledFor(logging.DEBUG):
+    if type(data) is not bytes or message.headers or not telemetry.processes_plainly:
+        return UNUSUAL
+    if message.reply and not message.reply.startswith(INBOX_PREFIXES):
+        return UNUSUAL
+    if not telemetry.is_w3c or logger.isEnabledFor(DEBUG):
         return UNUSUAL
     document = telemetry.field.read_spliced(data, DOCUMENT_SIZE)
     origin = None if document is None else span_of(document)
     if origin is None and not telemetry.has_no_field(data):
         return UNUSUAL
-    if tracer is None or handling is Handling.PROPAGATE:
+    tracer = telemetry.tracer() if route.handling is _TRACE else None
+    if tracer is None:
         return _pass_on(telemetry, subscriber, message, data, origin)
-    template = template or subscriber.template
+    metrics = telemetry.metrics()
     started_at = time_ns()
-    creation = None if origin is None else origin.get_span_context()
-    span = _start_span(tracer, connection, subscriber, message, template, origin, started_at)
+    span = _start_span(tracer, route, origin, started_at)
     if span is None:
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
-    measured = _measured(telemetry, connection, subscriber, span, creation, template, started_at)
-    measured = measured or Measured(span, None, None, started_at)
-    seen = data if creation is None else _handed_over(telemetry, data, span)
-    delivery = Delivery(Context({SPAN_KEY: span}), creation, subscriber)
-    work = _begin(telemetry, message, delivery, measured, data if seen is None else seen)
-    if work is None:
-        measured.end()
+    work = _work(Measured(span, metrics, route.series, started_at), span, origin, subscriber)
+    _begin(telemetry, message, work, data)
+    if metrics is not None:
+        _count(metrics, route, origin)
     return work
 
 
-@guarded(None)
-def _begin(
-    telemetry: Telemetry, message: Any, delivery: Delivery, measured: Measured | None, data: bytes
+def _work(
+    measured: Measured | None, span: Span, origin: Span | None, subscriber: Subscriber
 ) -> Work:
-    """Make the context of the message current, which the application sees with ``data``."""
-    arm(telemetry, delivery)
-    remember(message, delivery)
-    if data is not message.data:
-        message.data = data
+    """The work on a message from ``origin``, with ``span`` current."""
     if not has_met_message.get():
         has_met_message.set(True)  # for good: this task of nats-py's does nothing else
-    return begin_work(delivery.context or Context(), delivery, measured)
+    creation = None if origin is None else origin.get_span_context()
+    delivery = Delivery(Context({SPAN_KEY: span}), creation, subscriber)
+    return Work(span, delivery, measured)
+
+
+@guarded(None)
+def _begin(telemetry: Telemetry, message: Any, work: Work, data: bytes) -> None:
+    """Make the context of the message current, and let the application see it."""
+    delivery = work.delivery
+    if delivery is None or delivery.context is None:
+        return
+    arm(telemetry, delivery)
+    work.begin(delivery.context)
+    message.__dict__[ATTRIBUTE] = delivery
+    if delivery.creation is not None:
+        message.__dict__["data"] = _handed_over(telemetry, data, work)
 
 
 def _pass_on(
     telemetry: Telemetry, subscriber: Subscriber, message: Any, data: bytes, origin: Span | None
-) -> Work | Literal[Unusual.UNUSUAL] | None:
+) -> Work | Unusual | None:
     """Make the context of a message current that has no span."""
     if message.reply or telemetry.metrics() is not None:
         return UNUSUAL
@@ -112,79 +146,62 @@ def _pass_on(
             return UNUSUAL
         follow_nothing(telemetry, message)
         return None
-    delivery = Delivery(Context({SPAN_KEY: origin}), origin.get_span_context(), subscriber)
-    is_cut = telemetry.settings.consumed_field == "strip"
-    seen = handed_over(telemetry, data, telemetry.field.read(data), None) if is_cut else data
-    return _begin(telemetry, message, delivery, None, seen)
+    work = _work(None, origin, origin, subscriber)
+    _begin(telemetry, message, work, data)
+    return work
 
 
-def _is_idle(telemetry: Telemetry, message: Any, data: bytes) -> bool:
-    """Whether there is no SDK, and nothing to pass on: not now, and not before."""
-    if message.headers or message.reply or telemetry.has_armed or context_api.get_current():
-        return False
-    return telemetry.metrics() is None and telemetry.has_no_field(data)
-
-
-def _is_plain(message: Any, data: object) -> bool:
-    """Whether ``message`` is the application's, and has nothing but ``data``."""
-    if message.headers or type(data) is not bytes:
-        return False
-    return not message.reply or message.reply.startswith(INBOX_PREFIXES)
-
-
-@attempted
-def _start_span(
-    tracer: Tracer,
-    connection: Connection,
-    subscriber: Subscriber,
-    message: Any,
-    template: str | None,
-    origin: Span | None,
-    started_at: int,
-) -> Span:
-    name = f"{_semconv.OPERATION_PROCESS} {template or message.subject}"
-    attributes = connection.processed.copy()
-    attributes[_semconv.MESSAGING_DESTINATION_NAME] = message.subject
+def _new_route(telemetry: Telemetry, subscriber: Subscriber, subject: str) -> Route | None:
+    """The route from ``subject``, remembered; None for one that is not the application's."""
+    connection = connection_of(subscriber.client)
+    if subject.startswith(connection.passing_prefixes):
+        return None  # before it is classified, which is remembered
+    handling, template = telemetry.rules.classify(subject)
+    template = template or subscriber.template
+    attributes = connection.processed | {_semconv.MESSAGING_DESTINATION_NAME: subject}
     if template is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
     if subscriber.queue:
         attributes[_semconv.MESSAGING_CONSUMER_GROUP_NAME] = subscriber.queue
+    process = _semconv.OPERATION_PROCESS
+    route = Route(
+        handling,
+        template,
+        f"{process} {template or subject}",
+        attributes,
+        subscribed_series(process, _semconv.TYPE_PROCESS, template, subscriber, connection),
+        Outcome(_semconv.NATS_PROPAGATION_SOURCE, _semconv.PAYLOAD, template),
+    )
+    return routes_of(subscriber, telemetry, connection.info).remember(subject, route)
+
+
+@attempted
+def _start_span(tracer: Tracer, route: Route, origin: Span | None, started_at: int) -> Span:
+    name, attributes = route.span_name, route.attributes.copy()  # a sampler may change them
     if origin is None:
-        return tracer.start_span(name, Context(), SpanKind.CONSUMER, attributes, (), started_at)
+        return tracer.start_span(name, Context(), _CONSUMER, attributes, (), started_at)
     parent, links = Context({SPAN_KEY: origin}), (Link(origin.get_span_context()),)
-    return tracer.start_span(name, parent, SpanKind.CONSUMER, attributes, links, started_at)
+    return tracer.start_span(name, parent, _CONSUMER, attributes, links, started_at)
 
 
-@guarded(None)
-def _handed_over(telemetry: Telemetry, data: bytes, span: Span) -> bytes:
-    """What the application sees of ``data``, as ``consumed_field`` says."""
-    mode = telemetry.settings.consumed_field
+def _handed_over(telemetry: Telemetry, data: bytes, work: Work) -> bytes:
+    """What the application sees of ``data``, which has our field, as ``consumed_field`` says."""
+    mode, context = telemetry.settings.consumed_field, None
     if mode == "keep":
         return data
-    document = document_of(span.get_span_context()) if mode == "refresh" else None
-    if document is not None:
-        return spliced(data, len(data) - DOCUMENT_SIZE - 1, document, len(data) - 1)
-    # strip; or a sampler has added a tracestate
-    return handed_over(telemetry, data, telemetry.field.read(data), Context({SPAN_KEY: span}))
+    if mode == "refresh" and work.measured is not None:
+        document = document_of(work.span.get_span_context())
+        if document is not None:
+            return spliced(data, len(data) - DOCUMENT_SIZE - 1, document, len(data) - 1)
+        context = Context({SPAN_KEY: work.span})  # a sampler has added a tracestate
+    return handed_over(telemetry, data, telemetry.field.read(data), context)
 
 
 @guarded(None)
-def _measured(
-    telemetry: Telemetry,
-    connection: Connection,
-    subscriber: Subscriber,
-    span: Span,
-    creation: SpanContext | None,
-    template: str | None,
-    started_at: int,
-) -> Measured:
-    """What ends with the processing; the message is counted."""
-    metrics = telemetry.metrics()
-    if metrics is None:
-        return Measured(span, None, None, started_at)
-    source = _semconv.NONE if creation is None else _semconv.PAYLOAD
-    metrics.extracted.add(Outcome(_semconv.NATS_PROPAGATION_SOURCE, source, template))
-    process = _semconv.OPERATION_PROCESS
-    series = subscribed_series(process, _semconv.TYPE_PROCESS, template, subscriber, connection)
-    metrics.consumed.add(series)
-    return Measured(span, metrics, series, started_at)
+def _count(metrics: Metrics, route: Route, origin: Span | None) -> None:
+    """Count a message that came in, by where its context was."""
+    outcome = route.outcome
+    if origin is None:
+        outcome = outcome._replace(value=_semconv.NONE)
+    metrics.extracted.add(outcome)
+    metrics.consumed.add(route.series)

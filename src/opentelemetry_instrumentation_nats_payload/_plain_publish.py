@@ -7,9 +7,9 @@ a context that is in the payload already.
 
 from __future__ import annotations
 
-import logging
+from logging import DEBUG
 from time import time_ns
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
@@ -18,7 +18,7 @@ from opentelemetry.trace import Span, SpanKind, Tracer
 
 from . import _semconv
 from ._carrier import Received, send
-from ._connection import Connection, connection_of, growth
+from ._connection import Connection, connection_of, discount, growth
 from ._continuation import CONTINUED_KEY, WORK_KEY
 from ._coverage import outcome_of, sent_outcome
 from ._following import QUEUE_KEY, note_begun
@@ -27,81 +27,127 @@ from ._measured import Measured
 from ._message import Outgoing
 from ._operation import has_open_operation
 from ._reply import handling_of_request
+from ._route import Route, routes_of
 from ._subjects import Handling
 from ._telemetry import Telemetry
 from ._w3c import DOCUMENT_SIZE, SPAN_KEY, document_of
 
+# On Python 3.11, a look at a member of an enumeration costs as much as two function calls.
+_TRACE, _IGNORE = Handling.TRACE, Handling.IGNORE
+_PRODUCER = SpanKind.PRODUCER
 _PLAIN_KEYS = frozenset((SPAN_KEY, WORK_KEY, CONTINUED_KEY, QUEUE_KEY))
 """What a current context may have that concerns a publish no further than its span."""
 
 
-class Publish(NamedTuple):
-    """A publish under way."""
+class Publish:
+    """A publish under way.
 
-    measured: Measured | None
-    is_whole: bool
-    """Whether that ends with the publish, and is no longer operation."""
+    Args:
+        measured: what ends with it, or later; None where nothing is recorded.
+        is_whole: whether that ends with the publish, and is no longer operation.
+        payload: what goes out.
+        headers: what goes out with it.
+        added: bytes of that which are ours.
 
-    payload: Any
-    headers: dict[str, str] | None
-    """What goes out."""
+    Attributes:
+        counted: bytes that wait in the client, without ``added``.
+    """
 
-    added: int
-    """Bytes of that which are ours."""
+    __slots__ = ("added", "counted", "headers", "is_whole", "measured", "payload")
+
+    def __init__(
+        self,
+        measured: Measured | None,
+        is_whole: bool,
+        payload: Any,
+        headers: dict[str, str] | None,
+        added: int,
+    ) -> None:
+        self.measured = measured
+        self.is_whole = is_whole
+        self.payload = payload
+        self.headers = headers
+        self.added = added
+        self.counted = 0
 
 
 UNUSUAL = Publish(None, False, None, None, 0)
 """Of a message that :mod:`_producer` has to see to."""
 
 
-@guarded(UNUSUAL)
 def start_plain_publish(
-    telemetry: Telemetry, client: Any, subject: str, payload: Any, headers: dict[str, str] | None
+    telemetry: Telemetry, client: Any, subject: Any, payload: Any, headers: dict[str, str] | None
 ) -> Publish | None:
     """Start the span, and write its context into the payload.
 
     None if the message goes out without us; ``UNUSUAL`` if nothing has been done about it yet.
+    Errors of ours are for the caller to contain, and stand for ``UNUSUAL``.
     """
-    context = context_api.get_current()
-    if not context and telemetry.is_idle():
-        return None  # no SDK, and nothing to pass on
+    if not telemetry.is_active or not isinstance(subject, str):
+        return None  # nats-py has its own error for what is no subject
+    if (
+        subject in telemetry.ignored
+        and telemetry.ignored.are_uncounted()
+        and not has_open_operation()
+    ):
+        return None
     connection = connection_of(client)
-    if subject.startswith(connection.passing_prefixes):
-        return UNUSUAL  # before it is classified, which is remembered
-    handling, template = telemetry.rules.classify(subject)
-    if handling is Handling.IGNORE:
-        return None if _is_ignored(telemetry, context) else UNUSUAL
+    route = routes_of(connection, telemetry, connection.info).get(subject)
+    if route is None:
+        route = _new_route(telemetry, connection, subject)
+    context = context_api.get_current()
+    if route is None or subject in telemetry.replies:
+        return UNUSUAL
+    if route.handling is _IGNORE:
+        return None if _is_ignored(telemetry, subject, context) else UNUSUAL
     if headers is not None or type(payload) is not bytes or not telemetry.sends_plainly:
         return UNUSUAL
-    if has_open_operation() or not telemetry.is_w3c or logger.isEnabledFor(logging.DEBUG):
+    if has_open_operation() or not telemetry.is_w3c or logger.isEnabledFor(DEBUG):
         return UNUSUAL
-    if context and not context.keys() <= _PLAIN_KEYS:
+    if context and not _PLAIN_KEYS.issuperset(context):
         return UNUSUAL
-    if subject in telemetry.replies or connection.is_api_request(subject):
-        return UNUSUAL
-    tracer = telemetry.tracer() if handling is Handling.TRACE else None
+    tracer = telemetry.tracer() if route.handling is _TRACE else None
     if tracer is None:
         return _pass_on(telemetry, client, connection, subject, payload, context)
     if not _may_grow(telemetry, client, connection, subject, payload):
         return UNUSUAL
+    metrics = telemetry.metrics()
     started_at = time_ns()
-    span = _start_span(tracer, connection, subject, template, context, started_at)
+    span = _start_span(tracer, route, context, started_at)
     if span is None:
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
-    sent = _write(telemetry, connection, subject, payload, span, context)
-    measured = _measured(telemetry, connection, span, template, started_at)
-    measured = measured or Measured(span, None, None, started_at)
-    if telemetry.metrics() is not None:
-        message = Outgoing(subject, payload, "", None)
-        _note_outcome(telemetry, measured, template, message, sent is not None)
-    if sent is None:
-        return Publish(measured, True, payload, None, 0)
-    return Publish(measured, True, sent, None, growth(len(payload), len(sent)))
+    publish = Publish(Measured(span, metrics, route.series, started_at), True, payload, None, 0)
+    _write(telemetry, client, connection, subject, publish, span, context)
+    if metrics is not None:
+        _note_outcome(telemetry, publish, route, subject, payload)
+    return publish
 
 
-def _is_ignored(telemetry: Telemetry, context: Context) -> bool:
+def _new_route(telemetry: Telemetry, connection: Connection, subject: str) -> Route | None:
+    """The route to ``subject``, remembered; None for one that is not the application's."""
+    if subject.startswith(connection.passing_prefixes):
+        return None  # before it is classified, which is remembered
+    if subject in telemetry.replies or connection.is_api_request(subject):
+        return None
+    handling, template = telemetry.rules.classify(subject)
+    attributes = connection.sent | {_semconv.MESSAGING_DESTINATION_NAME: subject}
+    if template is not None:
+        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
+    route = Route(
+        handling,
+        template,
+        f"{_semconv.OPERATION_PUBLISH} {template or subject}",
+        attributes,
+        connection.sent_series(template),
+        sent_outcome(_semconv.INJECTED, template),
+    )
+    return routes_of(connection, telemetry, connection.info).remember(subject, route)
+
+
+def _is_ignored(telemetry: Telemetry, subject: str, context: Context) -> bool:
     """Whether nobody wants to know of a message that is excluded."""
+    telemetry.note_ignored(subject)
     if handling_of_request(context) is not None or has_open_operation():
         return False
     return telemetry.metrics() is None
@@ -118,7 +164,7 @@ def _pass_on(
     """Write the current context into the payload of a message that has no span."""
     if telemetry.metrics() is not None:
         return UNUSUAL
-    outer: Span | None = context.get(SPAN_KEY)  # type: ignore[assignment]
+    outer = cast("Span | None", context.get(SPAN_KEY))
     if outer is None:
         return None
     document = document_of(outer.get_span_context())
@@ -127,24 +173,15 @@ def _pass_on(
     sent = telemetry.field.splice(payload, document)
     if sent is None:
         return None
-    return Publish(None, True, sent, None, growth(len(payload), len(sent)))
+    publish = Publish(None, True, payload, None, 0)
+    _replace_payload(client, publish, sent)
+    return publish
 
 
 @attempted
-def _start_span(
-    tracer: Tracer,
-    connection: Connection,
-    subject: str,
-    template: str | None,
-    context: Context,
-    started_at: int,
-) -> Span:
-    attributes = connection.sent.copy()
-    attributes[_semconv.MESSAGING_DESTINATION_NAME] = subject
-    if template is not None:
-        attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
-    name = f"{_semconv.OPERATION_PUBLISH} {template or subject}"
-    return tracer.start_span(name, context, SpanKind.PRODUCER, attributes, (), started_at)
+def _start_span(tracer: Tracer, route: Route, context: Context, started_at: int) -> Span:
+    attributes = route.attributes.copy()  # a sampler may keep, or change, what it gets
+    return tracer.start_span(route.span_name, context, _PRODUCER, attributes, (), started_at)
 
 
 def _may_grow(
@@ -160,22 +197,39 @@ def _may_grow(
 @guarded(None)
 def _write(
     telemetry: Telemetry,
+    client: Any,
+    connection: Connection,
+    subject: str,
+    publish: Publish,
+    span: Span,
+    context: Context,
+) -> None:
+    """Write the context of ``span`` into the payload, if that is a JSON object."""
+    span_context = span.get_span_context()
+    if telemetry.follows_handoff and not (context and _is_continued(context)):
+        note_begun(span_context[0], context)
+    document = document_of(span_context)
+    if document is not None:
+        sent = telemetry.field.splice(publish.payload, document)
+    else:  # a sampler has added a tracestate
+        sent = _with_tracestate(telemetry, connection, subject, publish.payload, span, context)
+    if sent is not None:
+        _replace_payload(client, publish, sent)
+
+
+def _is_continued(context: Context) -> bool:
+    """Whether the current span came with a message, or belongs to one."""
+    return getattr(getattr(context.get(SPAN_KEY), "parent", None), "is_remote", False)
+
+
+def _with_tracestate(
+    telemetry: Telemetry,
     connection: Connection,
     subject: str,
     payload: bytes,
     span: Span,
     context: Context,
 ) -> bytes | None:
-    """``payload`` with the context of ``span``; None if it stays as it is."""
-    span_context = span.get_span_context()
-    if telemetry.settings.follow_handoff != "off":
-        outer = context.get(SPAN_KEY)
-        if not getattr(getattr(outer, "parent", None), "is_remote", False):
-            note_begun(span_context)
-    document = document_of(span_context)
-    if document is not None:
-        return telemetry.field.splice(payload, document)
-    # A sampler has added a tracestate.
     sent = send(
         telemetry,
         Outgoing(subject, payload, "", None),
@@ -187,28 +241,26 @@ def _write(
     return sent and sent.payload
 
 
-@guarded(None)
-def _measured(
-    telemetry: Telemetry,
-    connection: Connection,
-    span: Span,
-    template: str | None,
-    started_at: int,
-) -> Measured:
-    """What ends with the publish."""
-    metrics = telemetry.metrics()
-    if metrics is None:
-        return Measured(span, None, None, started_at)
-    return Measured(span, metrics, connection.sent_series(template), started_at)
+def _replace_payload(client: Any, publish: Publish, sent: bytes) -> None:
+    """Let ``sent`` go out; what it is larger does not count in the buffer, see :func:`discount`."""
+    size = len(publish.payload)
+    publish.payload = sent
+    added = growth(size, len(sent))
+    publish.counted = discount(client, added)
+    publish.added = added
 
 
 @guarded(None)
 def _note_outcome(
-    telemetry: Telemetry, measured: Measured, template: str | None, message: Outgoing, is_sent: bool
+    telemetry: Telemetry, publish: Publish, route: Route, subject: str, payload: bytes
 ) -> None:
     """What became of the context."""
-    outcome: str | None = _semconv.INJECTED
-    if not is_sent and measured.span is not None:
+    measured = publish.measured
+    if measured is None or measured.span is None:
+        return
+    measured.outcome = route.outcome
+    if publish.payload is payload:
         context = trace.set_span_in_context(measured.span, Context())
+        message = Outgoing(subject, payload, "", None)
         outcome = outcome_of(telemetry, message, Received(None, None), None, None, context)
-    measured.outcome = sent_outcome(outcome or _semconv.FAILED, template)
+        measured.outcome = sent_outcome(outcome or _semconv.FAILED, route.template)

@@ -95,21 +95,26 @@ def begin(
 @guarded(None)
 def finish_process(work: Work, error: BaseException | None = None) -> None:
     """Give the former context back and end the process; ``error`` is what the callback raised."""
+    end_process(work, error)
+
+
+def end_process(work: Work, error: BaseException | None = None) -> None:
+    """The same; errors of ours are for the caller to contain."""
     try:
         end_work(work)
     finally:
-        _end(work, error)
+        if work.measured is not None:
+            _end(work, work.measured, error)
 
 
-def _end(work: Work, error: BaseException | None) -> None:
-    measured, delivery = work.measured, work.delivery
-    if measured is None or delivery is None:
-        return
-    if measured.span is not None and work.started_at:
-        _set_outcome(measured.span, delivery, work.started_at)
-    error = error or delivery.error
+def _end(work: Work, measured: Measured, error: BaseException | None) -> None:
+    delivery = work.delivery
+    if delivery is not None:
+        if measured.span is not None and work.started_at:
+            _set_outcome(measured.span, delivery, work.started_at)
+        error = error or delivery.error
     if error is None:
-        measured.end()
+        measured.complete()
         return
     # An error that was answered, and not raised, has no stack trace.
     measured.end(error, record=error.__traceback__ is not None)

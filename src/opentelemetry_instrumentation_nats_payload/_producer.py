@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry import context as context_api
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import Span, SpanContext
 
 from . import _semconv
 from ._carrier import RECEIVED_KEY, Embedded, Received, receive, send
@@ -49,17 +49,21 @@ def start_publish(
     return _start(telemetry, sender, Outgoing(subject, payload, reply, headers), context)
 
 
-@guarded(None)
 def finish_publish(started: Publish, client: Any) -> None:
-    """End a publish that nats-py has taken."""
-    if started.added and client._pending_data_size <= 0 and client._pending:
-        recount(client)
+    """End a publish that nats-py has taken; errors of ours are for the caller to contain."""
     measured = started.measured
     if measured is not None:
         if measured.outcome is not None:
             measured.tell_sent()
         if started.is_whole:
-            measured.end()
+            measured.complete()
+    if started.added and client._pending_data_size <= 0 and client._pending:
+        recount(client)
+
+
+@guarded(None)
+def _note_begun(span: Span) -> None:
+    note_begun(span.get_span_context().trace_id, context_api.get_current())
 
 
 @guarded(None)
@@ -112,8 +116,8 @@ def _start(
         if telemetry.publish_hook is not None and span.is_recording():
             call_hook(telemetry.publish_hook, span, _details(message))
         context = trace.set_span_in_context(span, context)
-        if telemetry.settings.follow_handoff != "off" and not is_continued:
-            note_begun(span.get_span_context())
+        if telemetry.follows_handoff and not is_continued:
+            _note_begun(span)
     sent, is_written = None, False
     if received is not None and chosen is None:
         sent, is_written = _write(telemetry, sender, cleaned, received, context)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from ._route import Routes
 from ._subjects import has_wildcard
 
 
-class Subscriber(NamedTuple):
-    """A subscription, as spans know it."""
+class Subscriber:
+    """A subscription, as spans know it.
 
-    client: Any
-    """The ``nats.aio.client.Client``."""
+    Args:
+        client: the ``nats.aio.client.Client``.
+        subject: what was subscribed to, maybe with wildcards: the filter subject of a JetStream
+            consumer. Empty where that is not known.
+        queue: the queue group, or empty.
 
-    subject: str
-    """What was subscribed to, maybe with wildcards: the filter subject of a JetStream consumer.
-    Empty where that is not known.
+    Attributes:
+        template: the subject, where it stands for many.
+        routes: of the messages that it gets.
     """
 
-    queue: str
-    """The queue group, or empty."""
+    __slots__ = ("client", "queue", "routes", "subject", "template")
 
-    @property
-    def template(self) -> str | None:
-        """The subject, where it stands for many."""
-        return self.subject if has_wildcard(self.subject) else None
+    def __init__(self, client: Any, subject: str, queue: str) -> None:
+        self.client = client
+        self.subject = subject
+        self.queue = queue
+        self.template = subject if has_wildcard(subject) else None
+        self.routes = Routes()

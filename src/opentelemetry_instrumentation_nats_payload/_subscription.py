@@ -11,12 +11,12 @@ from typing import Any
 
 from . import _semconv
 from ._continuation import has_met_message
-from ._following import leave
+from ._following import leave_for
 from ._futures import exception_of
-from ._guard import guarded
+from ._guard import guarded, report_from
 from ._jetstream import take_filter_subject
-from ._plain_process import Unusual, start_plain_process
-from ._process import finish_process, start_process
+from ._plain_process import UNUSUAL, is_passed_by, start_plain_process
+from ._process import end_process, finish_process, start_process
 from ._receive import Reception, finish_receive, is_traced
 from ._subscriber import Subscriber
 from ._telemetry import current
@@ -97,21 +97,29 @@ def _traced(callback: _Callback, subscriber: Subscriber) -> _Callback:
         telemetry = current()
         process = None
         if telemetry is not None:
-            process = start_plain_process(telemetry, subscriber, message)
-            if isinstance(process, Unusual):
+            try:
+                if not is_passed_by(telemetry, message):
+                    process = start_plain_process(telemetry, subscriber, message)
+            except Exception as error:
+                report_from(start_plain_process, error)
+                process = UNUSUAL
+            if process is UNUSUAL:
                 process = start_process(telemetry, subscriber, message)
         if process is None:
             try:
                 return await callback(message)
             finally:
                 if has_met_message.get():
-                    leave()  # what it has read or taken is no concern of the next message
+                    leave_for(None)  # what it has read or taken is no concern of the next message
         try:
             result = await callback(message)
         except BaseException as error:
             finish_process(process, error)
             raise
-        finish_process(process)
+        try:
+            end_process(process)
+        except Exception as error:
+            report_from(end_process, error)
         return result
 
     update_wrapper(traced, callback)

@@ -21,7 +21,7 @@ from opentelemetry.trace import (
     TracerProvider,
 )
 
-from . import _semconv
+from . import _providers, _semconv
 from ._capture import Capture
 from ._config import resolve
 from ._exceptions import ExceptionRecorder
@@ -29,12 +29,15 @@ from ._guard import guarded
 from ._hooks import ProcessHook, PublishHook, ReceiveHook, RedactBody
 from ._metrics import Metrics, metrics_of
 from ._payload import PayloadField
+from ._providers import IgnoredSubjects
 from ._reply import Replies
 from ._settings import Settings
 from ._size_limits import SizeLimits
 from ._subjects import SubjectRules
 from ._w3c import is_default
 from .version import __version__
+
+_BACKSLASH = ord("\\")
 
 
 class Telemetry:
@@ -52,6 +55,7 @@ class Telemetry:
         logger_provider: where exceptions go that are recorded as logs.
 
     Attributes:
+        ignored: subjects whose messages concern nobody.
         has_armed: whether a message came that has a context to follow.
         has_ever_armed: the same of any instrumentation of this process.
         watch_readers: to be called then.
@@ -79,11 +83,13 @@ class Telemetry:
         self.rules = SubjectRules(
             settings.excluded_subjects, settings.propagate_only_subjects, settings.subject_templates
         )
+        self.follows_handoff = settings.follow_handoff != "off"
         self.follows_messages = settings.follow_handoff in ("message", "all")
         self.field = PayloadField(settings.payload_field)
         self.aliases = [PayloadField(name) for name in settings.payload_field_aliases]
         self.fields = (self.field, *self.aliases)
         self._common_start = _common_start(self.fields)
+        self.ignored = IgnoredSubjects()
         self.replies = Replies()
         self.size_limits = SizeLimits()
         self.publish_hook = publish_hook
@@ -100,6 +106,8 @@ class Telemetry:
             tracer_provider,
             schema_url=_semconv.SCHEMA_URL,
         )
+        is_global = tracer_provider is None and meter_provider is None
+        self._awaits_sdk = _providers.ARE_KNOWN and is_global
 
     @cached_property
     def sends_plainly(self) -> bool:
@@ -148,15 +156,30 @@ class Telemetry:
 
     def has_no_field(self, payload: bytes) -> bool:
         """Whether neither our field nor an alias is in ``payload``."""
-        if self._common_start in payload or b"\\" in payload:
-            return all(field.is_absent(payload) for field in self.fields)
-        return True
+        # For 200 bytes, a number is found at a quarter of the cost of the byte, and ``find`` at
+        # half of that of ``in``.
+        if _BACKSLASH not in payload and payload.find(self._common_start) < 0:
+            return True
+        return all(field.is_absent(payload) for field in self.fields)
 
     def is_idle(self) -> bool:
         """Whether there is nobody to record anything for."""
         if self._is_sdk_tracer:
             return False
+        if self._awaits_sdk:
+            if _providers.are_unset():
+                return True
+            self._awaits_sdk = False
+        return self._has_stand_ins()
+
+    @guarded(False)
+    def _has_stand_ins(self) -> bool:
         return self.tracer() is None and self.metrics() is None
+
+    def note_ignored(self, subject: str) -> None:
+        """Say that ``subject`` is excluded; where messages are counted, that has to be done."""
+        if self.metrics() is None:
+            self.ignored.remember(subject)
 
     def metrics(self) -> Metrics | None:
         """The metrics, or None as long as nobody takes them."""

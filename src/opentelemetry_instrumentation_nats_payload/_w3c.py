@@ -28,6 +28,11 @@ _matches = re.compile(
     rb'\{"traceparent":"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"\}'
 ).fullmatch
 
+_NO_TRACE_STATE = INVALID_SPAN.get_span_context().trace_state
+"""That of every context without one: whether another one is empty takes a call to see."""
+
+_FLAGS = {b"00": TraceFlags(0), b"01": TraceFlags(1)}
+
 (SPAN_KEY,) = trace.set_span_in_context(INVALID_SPAN, Context())
 """Where the current span is in a context."""
 
@@ -51,7 +56,7 @@ def document_of(span_context: SpanContext) -> bytes | None:
     """
     # A SpanContext is a tuple; each of its properties costs as much as this line.
     trace_id, span_id, _, flags, trace_state, is_valid = span_context
-    if not is_valid or trace_state:
+    if not is_valid or (trace_state is not _NO_TRACE_STATE and trace_state):
         return None
     return _DOCUMENT % (trace_id, span_id, flags)
 
@@ -63,8 +68,7 @@ def span_of(document: bytes) -> NonRecordingSpan | None:
     match = _matches(document)
     if match is None:
         return None
-    trace_id, span_id, flags = match.groups()
-    span_context = SpanContext(
-        int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16))
-    )
-    return NonRecordingSpan(span_context) if span_context.is_valid else None
+    trace_id, span_id, digits = match.groups()
+    flags = _FLAGS[digits] if digits in _FLAGS else TraceFlags(int(digits, 16))
+    span_context = SpanContext(int(trace_id, 16), int(span_id, 16), True, flags)
+    return NonRecordingSpan(span_context) if span_context[-1] else None  # is_valid, see above
