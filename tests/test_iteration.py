@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -86,13 +87,35 @@ async def _with_exception(subscription: Subscription) -> None:
         pass
 
 
-@pytest.mark.parametrize("leave", [_with_break, _with_return, _with_exception])
+class _Messages:
+    """Those of a subscription, in a class of the application's."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    def __aiter__(self) -> AsyncIterator[Msg]:
+        return aiter(self._subscription.messages)
+
+
+async def _of_a_class(subscription: Subscription) -> None:
+    async for _ in _Messages(subscription):
+        break
+
+
+async def _in_a_comprehension(subscription: Subscription) -> None:
+    with contextlib.suppress(ZeroDivisionError):
+        _ = [1 / 0 async for _ in subscription.messages]
+
+
+@pytest.mark.parametrize(
+    "leave", [_with_break, _with_return, _with_exception, _of_a_class, _in_a_comprehension]
+)
 async def test_who_leaves_the_loop_leaves_the_context(
     connect: Connect,
     spans: Instrumentation,
     leave: Callable[[Subscription], Coroutine[Any, Any, Any]],
 ) -> None:
-    """break, return and an exception; a second loop goes on where the first one stopped."""
+    """However that is; a second loop goes on where the first one stopped."""
     nc = await connect()
     subscription = await _published(nc, "loop.leave", 2)
     before = context.get_current()
@@ -100,6 +123,21 @@ async def test_who_leaves_the_loop_leaves_the_context(
     gc.collect()  # at once on CPython, where nothing else holds the loop's iterator
     assert context.get_current() == before
     assert [_trace() async for _ in subscription.messages] == [2]
+
+
+async def test_an_iterator_that_is_kept(connect: Connect, spans: Instrumentation) -> None:
+    """It is nats-py's own; each loop over it is left like any other."""
+    nc = await connect()
+    subscription = await _published(nc, "loop.kept", 2)
+    before = context.get_current()
+    kept = aiter(subscription.messages)
+    assert kept is subscription.messages
+    async for _ in kept:
+        assert _trace() == 1
+        break
+    gc.collect()
+    assert context.get_current() == before
+    assert [_trace() async for _ in kept] == [2]
 
 
 async def test_an_exception_that_leaves_the_task_is_unchanged(

@@ -64,9 +64,6 @@ async def test_a_scenario_is_the_same_instrumented(monitor: Monitor, name: str) 
 
 
 _REASONS = {
-    "calls_with_wrong_arguments": "wrong arguments are refused when the coroutine is awaited",
-    "headers_of_a_wrong_type": "besides nats-py's error there is a warning of ours",
-    "the_iterator_of_an_iterator": "__aiter__ returns an iterator of ours",
     "pending_bytes": "the field counts as well, it has come with the message",
 }
 

@@ -40,6 +40,15 @@ def is_plain(headers: object) -> bool:
     return headers is None or isinstance(headers, dict)
 
 
+def is_sendable(headers: object) -> bool:
+    """Whether nats-py can write ``headers``: for others it has an error of its own."""
+    try:
+        wire_size(headers)  # type: ignore[arg-type]
+    except Exception:
+        return False
+    return True
+
+
 def with_carrier(
     headers: Mapping[str, str] | None, carrier: Mapping[str, str], replaced: Iterable[str]
 ) -> dict[str, str]:

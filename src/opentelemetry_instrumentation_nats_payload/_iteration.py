@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
+from opcode import opmap
+from types import FrameType
 from typing import Any
 
 from . import _semconv
@@ -15,6 +18,8 @@ from ._receive import fail_receive, finish_receive, start_receive
 from ._telemetry import Telemetry, current
 
 _PULL = "_otel_nats_pull"
+_GET_AITER = opmap["GET_AITER"]
+"""The instruction by which a loop gets its iterator."""
 
 
 def leave_to_fetch(subscription: Any) -> None:
@@ -76,9 +81,20 @@ def wrap_aiter(original: Any, telemetry: Telemetry) -> Any:
     @wraps(original)
     def aiter_(self: Any) -> Any:
         iterator = call(self)
-        return _Loop(iterator) if telemetry.is_active else iterator
+        return _Loop(iterator) if telemetry.is_active and _is_loop() else iterator
 
     return aiter_
+
+
+@guarded(False)
+def _is_loop() -> bool:
+    """Whether it is ``async for`` that asks for an iterator, maybe through a ``__aiter__`` of the
+    application's. ``aiter()`` gets what it gets of nats-py: an iterator is its own.
+    """
+    frame: FrameType | None = sys._getframe(3)  # of guarded's caller's caller
+    while frame is not None and frame.f_code.co_name == "__aiter__":
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_code[frame.f_lasti] == _GET_AITER
 
 
 class _Loop:

@@ -6,8 +6,6 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
-import wrapt
-
 from ._connection import connection_of
 from ._guard import guarded
 from ._patching import unbound
@@ -35,13 +33,15 @@ def wrap_init(original: Any, telemetry: Telemetry) -> Any:
     The server rejects an unknown member in a request (error 10025), and with
     ``jetstream(prefix="acme.js")`` the subject does not show that it is one.
     """
+    call = unbound(original)
 
-    def init(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> None:
-        wrapped(*args, **kwargs)
+    @wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        call(self, *args, **kwargs)
         if telemetry.is_active:
-            _remember_prefix(instance)
+            _remember_prefix(self)
 
-    return wrapt.FunctionWrapper(original, init)
+    return init
 
 
 def wrap_api_request(original: Any, telemetry: Telemetry) -> Any:
@@ -49,13 +49,15 @@ def wrap_api_request(original: Any, telemetry: Telemetry) -> Any:
 
     A context made before the instrumentation has a prefix that was not seen.
     """
+    call = unbound(original)
 
-    def api_request(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    @wraps(original)
+    async def api_request(self: Any, *args: Any, **kwargs: Any) -> Any:
         if telemetry.is_active:
-            _remember_prefix(instance)
-        return wrapped(*args, **kwargs)
+            _remember_prefix(self)
+        return await call(self, *args, **kwargs)
 
-    return wrapt.FunctionWrapper(original, api_request)
+    return api_request
 
 
 def wrap_get_msg(original: Any, telemetry: Telemetry) -> Any:

@@ -162,15 +162,15 @@ def wrap_async_reply(original: Any) -> Any:
     call = unbound(original)
 
     @wraps(original)
-    async def handle(self: Any, message: Any) -> Any:
+    async def handle(self: Any, msg: Any) -> Any:
         # Whatever is active now: the subscription outlives the instrumentation.
-        operation = _operation_of(self, message) if current() else None
+        operation = _operation_of(self, msg) if current() else None
         if operation is None:
-            return await call(self, message)
-        if _is_refused(operation, message) and await _publish_again(self._nc, operation):
+            return await call(self, msg)
+        if _is_refused(operation, msg) and await _publish_again(self._nc, operation):
             return None
         try:
-            return await call(self, message)
+            return await call(self, msg)
         except Exception as error:
             _forget(operation)
             # The future may still be cancelled.

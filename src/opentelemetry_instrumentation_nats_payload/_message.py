@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 from ._headers import wire_size
@@ -25,8 +26,8 @@ class Outgoing(NamedTuple):
 
     def copy(self) -> Outgoing:
         """The same with a payload and headers that the caller cannot change any more."""
-        headers = None if self.headers is None else dict(self.headers)
-        return self._replace(payload=bytes(self.payload), headers=headers)
+        # Whatever nats-py takes: other mappings than a dict may repeat names.
+        return self._replace(payload=bytes(self.payload), headers=copy(self.headers))
 
 
 def message_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outgoing | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any
 
-import wrapt
 from nats.micro.request import ServiceError
 
 from ._delivery import delivery_of
@@ -16,13 +15,15 @@ from ._telemetry import Telemetry
 
 def wrap_init(original: Any, telemetry: Telemetry) -> Any:
     """``Endpoint.__init__``: its handler tells what it raised."""
+    call = unbound(original)
 
-    def init(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> None:
-        wrapped(*args, **kwargs)
+    @wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        call(self, *args, **kwargs)
         if telemetry.is_active:
-            _wrap_handler(instance)
+            _wrap_handler(self)
 
-    return wrapt.FunctionWrapper(original, init)
+    return init
 
 
 @guarded(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from time import time_ns
 from typing import Any
 
@@ -17,8 +18,8 @@ from ._connection import added_size, recount
 from ._coverage import outcome_of, sent_outcome
 from ._following import note_begun
 from ._guard import guarded, logger
-from ._headers import without
-from ._hooks import PublishDetails, call_hook, frozen_headers
+from ._headers import is_sendable, without
+from ._hooks import PublishDetails, PublishHook, call_hook, frozen_headers
 from ._measured import Measured
 from ._message import Outgoing
 from ._operation import Operation, close_operation, take_operation
@@ -114,7 +115,7 @@ def _start(
     span = start_send_span(sender, cleaned, context, chosen, started_at)
     if span is not None:
         if telemetry.publish_hook is not None and span.is_recording():
-            call_hook(telemetry.publish_hook, span, _details(message))
+            _call_hook(telemetry.publish_hook, span, message)
         context = trace.set_span_in_context(span, context)
         if telemetry.follows_handoff and not is_continued:
             _note_begun(span)
@@ -134,10 +135,16 @@ def _start(
 
 
 @guarded(None)
-def _details(message: Outgoing) -> PublishDetails:
-    """A copy: nothing that a hook does reaches the message."""
+def _call_hook(hook: PublishHook, span: Span, message: Outgoing) -> None:
+    """With a copy: nothing that a hook does reaches the message. Not for one that nats-py refuses:
+    it could not be described.
+    """
     subject, payload, reply, headers = message
-    return PublishDetails(subject, bytes(payload), reply, frozen_headers(headers))
+    data = _as_bytes(payload)
+    if data is None or not is_sendable(headers):
+        return
+    frozen = None if headers is None else frozen_headers(dict(headers.items()))
+    call_hook(hook, span, PublishDetails(subject, data, reply, frozen))
 
 
 def _started(
@@ -153,8 +160,10 @@ def _started(
 
 @guarded(None)
 def _without_stale(telemetry: Telemetry, message: Outgoing) -> Outgoing | None:
-    headers = without(message.headers or {}, telemetry.propagator.fields)
-    if message.headers is None or len(headers) == len(message.headers):
+    if not isinstance(message.headers, Mapping) or not is_sendable(message.headers):
+        return None
+    headers = without(message.headers, telemetry.propagator.fields)
+    if len(headers) == len(message.headers):
         return None
     return message._replace(headers=headers or None)
 
@@ -170,11 +179,12 @@ def _without_echo(
 
 @guarded(None)
 def _embedded_in(telemetry: Telemetry, message: Outgoing) -> Received | None:
-    """What the message carries already; None for what nats-py would not send as bytes."""
+    """What the message carries already; None for what nats-py would not send."""
     payload = _as_bytes(message.payload)
-    return (
-        None if payload is None else receive(telemetry, payload, message.headers, is_outgoing=True)
-    )
+    if payload is None or not is_sendable(message.headers):
+        return None
+    headers = message.headers if isinstance(message.headers, Mapping) else None
+    return receive(telemetry, payload, headers, is_outgoing=True)
 
 
 def _as_bytes(payload: Any) -> bytes | None:

@@ -13,6 +13,7 @@ from ._capture import Capture
 from ._connection import Connection, connection_of
 from ._coverage import count_sent
 from ._guard import guarded
+from ._headers import is_sendable
 from ._measured import Measured
 from ._message import Outgoing, message_id_of
 from ._metrics import Metrics
@@ -99,7 +100,8 @@ def start_send_span(
     links = () if chosen is None else (Link(chosen),)
     span = tracer.start_span(role.span_name, context, kind, attributes, links, started_at)
     if sender.capture is not None:
-        sender.capture.add(span, message.subject, message.payload, message.headers)
+        headers = message.headers if is_sendable(message.headers) else None
+        sender.capture.add(span, message.subject, message.payload, headers)
     return span
 
 
