@@ -25,7 +25,14 @@ _OUTSIDE = (
     "ctypes.", "fcntl.", "gc.", "mmap.", "open", "os.", "shutil.", "signal.",
     "socket.", "subprocess.", "sys.addaudithook", "sys.set", "syslog.", "tempfile.", "urllib.",
 )  # fmt: skip
+_NOT_ALWAYS = (
+    "nats", "nats.micro", "opentelemetry._logs", "opentelemetry.sdk", "rich", f"{PACKAGE}._audit",
+    f"{PACKAGE}._json_stdlib", f"{PACKAGE}._micro", f"{PACKAGE}._signals",
+)  # fmt: skip
+"""Modules that take time or memory, and are not always needed."""
+
 _seen: list[tuple[str, str]] = []
+_imported: list[str] = []
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -92,8 +99,9 @@ def _report(before: dict[str, str], *later: dict[str, str]) -> None:
     """Print what was seen, what is different from ``before``, and what is imported."""
     states = [*later, _state()]
     changed = sorted({name for state in states for name in state if state[name] != before[name]})
-    loaded = [name for name in ("nats", "opentelemetry.sdk") if name in sys.modules]
-    sys.stdout.write(json.dumps({"seen": _seen, "changed": changed, "loaded": loaded}))
+    loaded = [name for name in _NOT_ALWAYS if name in sys.modules]
+    report = {"seen": _seen, "changed": changed, "loaded": loaded, "imported": _imported}
+    sys.stdout.write(json.dumps(report))
 
 
 def _import(modules: list[str]) -> None:
@@ -139,7 +147,9 @@ async def _messages(url: str) -> None:
     nc = await import_module("nats").connect(url)
     js = nc.jetstream()
     await js.add_stream(name="EFFECTS", subjects=["effects.stored"])
+    known = set(sys.modules)
     await _exchange(nc, js, "warm")  # what is imported late is imported now
+    _imported.extend(sorted(sys.modules.keys() - known))
     before = _state()
     _watch()
     await _exchange(nc, js, "seen")

@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from opentelemetry_instrumentation_nats_payload import environment_variables
-from opentelemetry_instrumentation_nats_payload._config import (
-    NATSConfiguration,
-    Settings,
-    resolve,
-)
+from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, environment_variables
+from opentelemetry_instrumentation_nats_payload._config import Settings, resolve
 from options import (
     BOOLEANS,
     DEFAULTS,
@@ -23,6 +19,8 @@ from options import (
     assert_warned,
     warnings,
 )
+
+_Configuration = NATSInstrumentor.configuration
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -67,18 +65,27 @@ def test_every_setting_has_one_variable() -> None:
     assert dict(zip(FIELDS, used, strict=True)) == VARIABLES
 
 
+def test_the_configuration_is_one_frozen_dataclass() -> None:
+    """As the loader of the file wants it, of the instrumentor's class and of its object."""
+    assert isinstance(_Configuration, type)
+    assert dataclasses.is_dataclass(_Configuration)
+    assert NATSInstrumentor.configuration is NATSInstrumentor().configuration is _Configuration
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        _Configuration().carrier = "auto"
+
+
 def test_the_configuration_has_every_setting() -> None:
     """By the same name, None where the file leaves it out."""
-    assert {field.name: field.default for field in dataclasses.fields(NATSConfiguration)} == (
+    assert {field.name: field.default for field in dataclasses.fields(_Configuration)} == (
         dict.fromkeys(FIELDS)
     )
-    assert dataclasses.asdict(NATSConfiguration()) == dict.fromkeys(FIELDS)
+    assert dataclasses.asdict(_Configuration()) == dict.fromkeys(FIELDS)
 
 
 def _from_file(options: dict[str, object]) -> dict[str, object]:
     """The keyword arguments that the declarative configuration makes of the options."""
     conversion = pytest.importorskip("opentelemetry.configuration._conversion")
-    configuration = conversion._dict_to_dataclass(options, NATSConfiguration)
+    configuration = conversion._dict_to_dataclass(options, _Configuration)
     return {
         field.name: value
         for field in dataclasses.fields(configuration)

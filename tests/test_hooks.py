@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from typing import Any
 
@@ -97,7 +96,7 @@ async def test_details_cannot_be_changed(
 
     instrumentation.start(publish_hook=hook)
     await (await connect()).publish("frozen", b"{}")
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         seen[0].subject = "other"  # type: ignore[misc]
     assert seen == [PublishDetails("frozen", b"{}", "", None)]
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import side_effects
 
 _TESTS = Path(__file__).parent
@@ -66,6 +68,27 @@ def test_modules_define_and_do_nothing_else() -> None:
 def test_an_import_loads_neither_nats_nor_the_sdk() -> None:
     """A service that does not use them does not pay for them."""
     assert _run("import")["loaded"] == []
+
+
+def test_instrumenting_loads_only_what_is_needed() -> None:
+    """Not the console command, nor what few settings or machines need."""
+    loaded = set(_run("instrument")["loaded"])
+    assert loaded - {"opentelemetry._logs"} == {"nats", "opentelemetry.sdk"}  # an SDK may have it
+
+
+def test_what_a_setting_needs_is_loaded_by_instrumenting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not when the first exception is to be recorded."""
+    monkeypatch.setenv("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs")
+    assert "opentelemetry._logs" in _run("instrument")["loaded"]
+
+
+def test_the_first_messages_import_nothing(server: str) -> None:
+    """None waits for the import of a module."""
+    assert [name for name in _run("messages", server)["imported"] if _is_of_tracing(name)] == []
+
+
+def _is_of_tracing(module: str) -> bool:
+    return module.startswith(("msgspec", "opentelemetry", "wrapt"))
 
 
 def test_an_import_has_no_effect() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import field, fields, make_dataclass
+from functools import cache
 from typing import Any, cast
 
 from ._guard import logger
@@ -12,15 +13,16 @@ from ._settings import Accepted, Settings
 
 _MAX_SHOWN = 10_000
 
-NATSConfiguration = make_dataclass(
-    "NATSConfiguration",
-    [(f.name, str | bool | int | list[str] | None, field(default=None)) for f in fields(Settings)],
-    frozen=True,
-)
-"""The options of the declarative configuration file; None is what the file leaves out.
 
-Values are checked by :func:`resolve`, not here: a wrong one costs the option, not the tracing.
-"""
+@cache
+def configuration_class() -> type[Any]:
+    """The options of the declarative configuration file; None is what the file leaves out.
+
+    Values are checked by :func:`resolve`, not here: a wrong one costs the option, not the tracing.
+    """
+    value = str | bool | int | list[str] | None
+    options = [(setting.name, value, field(default=None)) for setting in fields(Settings)]
+    return make_dataclass("NATSConfiguration", options, frozen=True)
 
 
 def resolve(

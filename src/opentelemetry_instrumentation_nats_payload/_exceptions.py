@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 import os
 import traceback
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry._logs import Logger, SeverityNumber, get_logger
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
@@ -32,9 +33,9 @@ class ExceptionRecorder:
 
     def __init__(self, logger_provider: Any = None) -> None:
         signals = {text.strip().lower() for text in os.environ.get(_VARIABLE, "").split(",")}
-        logs = _logger(logger_provider) if signals & {"logs", "logs/dup"} else None
-        self._logs = logs
-        self._has_events = logs is None or "logs/dup" in signals
+        emit = _emitter(logger_provider) if signals & {"logs", "logs/dup"} else None
+        self._emit = emit
+        self._has_events = emit is None or "logs/dup" in signals
 
     def record(self, span: Span, error: Exception, description: str) -> None:
         """Record ``error`` where it is wanted, with texts of bounded size."""
@@ -44,22 +45,28 @@ class ExceptionRecorder:
         }
         if self._has_events:
             span.record_exception(error, texts)
-        if self._logs is not None:
-            self._logs.emit(
+        if self._emit is not None:
+            self._emit(
                 context=trace.set_span_in_context(span, Context()),
-                severity_number=SeverityNumber.ERROR,
-                severity_text="ERROR",
-                event_name=_semconv.PROCESS_EXCEPTION_EVENT,
                 attributes={_semconv.EXCEPTION_TYPE: _semconv.class_name(error), **texts},
             )
 
 
 @guarded(None)
-def _logger(logger_provider: Any) -> Logger | None:
+def _emitter(logger_provider: Any) -> Callable[..., None] | None:
+    """A function that emits a log of an exception."""
+    # Here and not above: it takes a millisecond, and few want logs.
+    from opentelemetry._logs import SeverityNumber, get_logger  # noqa: PLC0415
+
     name = "opentelemetry_instrumentation_nats_payload"
     found = get_logger(name, __version__, logger_provider, schema_url=_semconv.SCHEMA_URL)
     if "event_name" in inspect.signature(found.emit).parameters:
-        return found
+        return partial(
+            found.emit,
+            severity_number=SeverityNumber.ERROR,
+            severity_text="ERROR",
+            event_name=_semconv.PROCESS_EXCEPTION_EVENT,
+        )
     logger.warning("%s: this OpenTelemetry has no events in logs yet, spans have them", _VARIABLE)
     return None
 

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from opentelemetry.trace import Span
 
 from ._guard import contained
 
 
-@dataclass(frozen=True)
-class PublishDetails:
+class PublishDetails(NamedTuple):
     """A message as the application handed it to ``Client.publish``."""
 
     subject: str
+    """Where it goes."""
+
     payload: bytes
+    """Without what is added to it."""
+
     reply: str
+    """Where an answer is wanted, or empty."""
+
     headers: Mapping[str, str] | None
+    """Not to be changed."""
 
 
-@dataclass(frozen=True)
-class MessageDetails:
+class MessageDetails(NamedTuple):
     """A message that came in, as the application gets it."""
 
     subject: str
+    """Where it went."""
+
     data: bytes
+    """The payload, with the field as ``consumed_field`` leaves it."""
+
     reply: str
+    """Where an answer is wanted, or empty."""
+
     headers: Mapping[str, str] | None
+    """Not to be changed."""
+
     subscription: str
     """What was subscribed to, maybe with wildcards; empty where that is not known."""
 
@@ -40,11 +52,11 @@ class MessageDetails:
     """The ``nats.aio.msg.Msg``."""
 
 
-@dataclass(frozen=True)
-class ReceiveDetails:
+class ReceiveDetails(NamedTuple):
     """The messages that ``next_msg`` or an iteration (one), or ``fetch`` handed over."""
 
     messages: tuple[MessageDetails, ...]
+    """In the order they came in."""
 
 
 class PublishHook(Protocol):

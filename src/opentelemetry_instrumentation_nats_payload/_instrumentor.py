@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from ._config import NATSConfiguration, complain, resolve
+from ._config import complain, configuration_class, resolve
 from ._guard import logger
 from ._patching import PatchTable
 from ._settings import Settings
@@ -36,6 +36,15 @@ _NOT_OURS = frozenset({"skip_dep_check"})
 _patches = PatchTable()
 
 
+class _Configuration:
+    """The class of the options, when it is asked for: it takes a millisecond to make, and few
+    services have a configuration file.
+    """
+
+    def __get__(self, instance: object, owner: type) -> type[Any]:
+        return configuration_class()
+
+
 class NATSInstrumentor(BaseInstrumentor):
     """Traces what nats-py publishes and delivers, with the context inside the payload.
 
@@ -59,7 +68,7 @@ class NATSInstrumentor(BaseInstrumentor):
       An argument wins over its environment variable.
     """
 
-    configuration = NATSConfiguration
+    configuration = _Configuration()
     """The options of this instrumentation in a declarative configuration file."""
 
     def instrumentation_dependencies(self) -> Collection[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from . import environment_variables as variables
 from ._subjects import is_pattern
@@ -21,8 +21,7 @@ _PATTERN = "NATS subjects, with * for a token and a last > for the rest, separat
 _FIELD_NAME = "ASCII letters, digits, _ - and ."
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What a setting takes: ``read`` returns the value or raises ValueError."""
 
     description: str
