@@ -10,10 +10,12 @@ from statistics import median
 
 import msgspec
 
+from opentelemetry_instrumentation_nats_payload._fields import NO_OBJECT, PayloadFields
 from opentelemetry_instrumentation_nats_payload._payload import PayloadField
+from opentelemetry_instrumentation_nats_payload._payload import spliced as filled
 
 from .clock import interleaved
-from .codec_payloads import ADVERSARIAL, DOCUMENT, FIELD, PLAIN, plain, spliced
+from .codec_payloads import ADVERSARIAL, ALIAS, DOCUMENT, FIELD, PLAIN, plain, spliced
 from .fragments import Part, run_alone
 from .results import Spread, spread
 from .tables import Table, number, size_name
@@ -30,6 +32,7 @@ REFRESH = "refresh: read, written again"
 STRIP = "strip: read, cut"
 
 _field = PayloadField(FIELD)
+_fields = PayloadFields((_field, PayloadField(ALIAS)))
 _validate = msgspec.json.Decoder(msgspec.Raw).decode
 
 Operations = dict[str, Callable[[], object]]
@@ -81,7 +84,7 @@ def measure(*, quick: bool = False) -> Codec:
 def operations(size: int) -> Operations:
     """What is measured on a payload of so many bytes."""
     payload = plain(size)
-    with_field = spliced(payload)
+    taken = spliced(payload)
     truncated, array = payload[:-1], b"[" + payload + b"]"
     return {
         COPY: lambda: payload + b"}",
@@ -91,11 +94,11 @@ def operations(size: int) -> Operations:
         "inject: not JSON at its end": lambda: _inject(truncated),
         "inject: an array": lambda: _inject(array),
         "read, no field there": lambda: _read(payload),
-        READ: lambda: _read(with_field),
-        "read, by its shape": lambda: _field.read(with_field),
-        "find: read, validated": lambda: _field.find(with_field),
-        REFRESH: lambda: _refresh(with_field),
-        STRIP: lambda: _strip(with_field),
+        READ: lambda: _read(taken),
+        "read, by its shape": lambda: _field.read(taken),
+        "find: read, validated": lambda: _field.find(taken),
+        REFRESH: lambda: _refresh(taken),
+        STRIP: lambda: _strip(taken),
     }
 
 
@@ -108,10 +111,11 @@ def _loads(payload: bytes) -> Callable[[], object]:
 
 
 def _inject(payload: bytes) -> bytes | None:
-    """What a publish does: the field must not be there yet."""
-    if not _field.is_absent(payload):
+    """What a publish does: neither the field nor an alias must be there yet."""
+    brace = _fields.place(payload)
+    if brace is None or brace == NO_OBJECT:
         return None
-    return _field.splice(payload, DOCUMENT)
+    return _field.insert(payload, brace, DOCUMENT)
 
 
 def _read(payload: bytes) -> object:
@@ -119,12 +123,13 @@ def _read(payload: bytes) -> object:
     document = _field.read_spliced(payload, len(DOCUMENT))
     if document is not None:
         return document
-    return None if _field.is_absent(payload) else _field.read(payload)
+    return None if _fields.are_absent(payload) else _field.read(payload)
 
 
 def _refresh(payload: bytes) -> bytes:
     _read(payload)
-    return b"".join((payload[: -len(DOCUMENT) - 1], DOCUMENT, b"}"))
+    end = len(payload) - 1
+    return filled(payload, end - len(DOCUMENT), DOCUMENT, end)
 
 
 def _strip(payload: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .documents import encode, make_document
 
-FIELD = "_otel_trace_headers"
+FIELD, ALIAS = "_otel_trace_headers", "_otel_trace_context"
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CARRIER = {"traceparent": TRACEPARENT}
 DOCUMENT = json.dumps(CARRIER, separators=(",", ":")).encode()

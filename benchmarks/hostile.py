@@ -23,7 +23,7 @@ from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
 from .server import running_server
 
-_SIZES = (2_000, 64_000, 900_000)
+_SIZES = (2_000, 16_000, 64_000, 900_000)
 _ROUNDS = 7
 _BYTES_PER_ROUND = 4_000_000
 _KEY = b'"_otel_trace_headers"'
@@ -48,9 +48,25 @@ _MESSAGES: dict[str, Callable[[int], bytes]] = {
         b'{%b,"a":[%b0]}' % (_MEMBER, (b"{%b}," % _MEMBER) * (n // 103))
     ),
     "escapes": lambda n: b'{"a":"%b",%b,"b":1}' % (b"\\u0041" * (n // 6), _MEMBER),
+    "escapes without the field": lambda n: b'{"a":"%b"}' % (b"\\u0041" * (n // 6)),
     "NaN": lambda n: b'{"a":[%b0],%b}' % (b"NaN," * (n // 4), _MEMBER),
+    "NaN behind the field": lambda n: b'{%b,"a":[%b0]}' % (_MEMBER, b"NaN," * (n // 4)),
+    "NaN around the field": lambda n: b'{"b":1,%b,"a":[%b0]}' % (_MEMBER, b"NaN," * (n // 4)),
+    "NaN at the end": lambda n: b'{"b":1,%b,"a":[%bNaN]}' % (_MEMBER, b"1," * (n // 2)),
+    "NaN and line breaks": lambda n: b'{"a":[%b0],\n%b\n}' % (b"NaN,\n" * (n // 5), _MEMBER),
     "lone surrogates": lambda n: b'{"a":"%b",%b}' % (b"\\ud800" * (n // 6), _MEMBER),
+    "lone surrogates behind it": lambda n: b'{%b,"a":"%b"}' % (_MEMBER, b"\\ud800" * (n // 6)),
     "quotes": lambda n: b'{%b,"a":"%b"}' % (_MEMBER, b'\\"' * (n // 2)),
+    "quotes around it": lambda n: b'{"b":1,%b,"a":"%b"}' % (_MEMBER, b'\\"' * (n // 2)),
+    "backslashes": lambda n: b'{"b":1,%b,"a":"%b"}' % (_MEMBER, b"\\\\" * (n // 2)),
+    "backslashes between three": lambda n: (
+        b'{%b,"b":{%b},"a":"%b","c":{%b}}' % (_MEMBER, _MEMBER, b"\\\\" * (n // 2), _MEMBER)
+    ),
+    "small members": lambda n: b'{%b,%b"b":1}' % (_MEMBER, b'"a":1,' * (n // 6)),
+    "deep members": lambda n: (
+        b'{%b,%b"b":1}' % (_MEMBER, (b'"a":' + b"[" * 400 + b"]" * 400 + b",") * (n // 805))
+    ),
+    "one letter, without the field": lambda n: b'{"a":"%b"}' % (b"e" * n),
     "a baggage of 8 kB": lambda n: _padded(n, _values(b"baggage", _BAGGAGE)),
     "a baggage that is malformed": lambda n: _padded(n, _values(b"baggage", b"x y," * 2000)),
     "a baggage of blanks": lambda n: _padded(n, _values(b"baggage", b"a=1" + b" " * 8000 + b"b")),

@@ -20,12 +20,12 @@ from codec import (
     read,
     using,
 )
-from opentelemetry_instrumentation_nats_payload._json import decode_carrier
-from opentelemetry_instrumentation_nats_payload._payload import _TAIL
+from opentelemetry_instrumentation_nats_payload._json import MAX_CARRIER_SIZE, decode_carrier
+from opentelemetry_instrumentation_nats_payload._splice import LARGE
 
 _SIZES = [
     size + offset
-    for size in (8192, _TAIL, 16_383, 2 * _TAIL)
+    for size in (MAX_CARRIER_SIZE, LARGE - 1, LARGE + 1000)
     for offset in (-3, -2, -1, 0, 1, 2, 3)
 ]
 
@@ -92,8 +92,8 @@ def test_a_carrier_ends_where_its_value_ends(value: bytes, spaces: int) -> None:
 
 
 def test_the_field_is_found_around_the_bound_of_the_search() -> None:
-    """The search from the end begins before, within and behind the key."""
-    for distance in range(_TAIL - 3, _TAIL + len(SPLICED) + 4):
+    """However far from the end: before, at and behind the size from which another way is taken."""
+    for distance in range(LARGE - 3, LARGE + len(SPLICED) + 4):
         payload = b'{"a":1,' + SPLICED + b"}"
         payload += b" " * (distance - len(SPLICED) - 1)
         for backend in BACKENDS:
@@ -105,7 +105,7 @@ def test_the_field_is_found_around_the_bound_of_the_search() -> None:
 
 def test_the_field_is_found_behind_a_nested_one_around_the_bound() -> None:
     """What the search from the end finds first is not always the field."""
-    for filler in range(_TAIL - 2 * len(SPLICED) - 20, _TAIL + 20):
+    for filler in range(LARGE - 2 * len(SPLICED) - 20, LARGE + 20):
         payload = b'{%b,"b":{%b},"c":"%b"}' % (SPLICED, SPLICED, b"x" * filler)
         for backend in BACKENDS:
             with using(backend) as field:
@@ -129,8 +129,8 @@ def test_the_largest_carrier_is_found_behind_anything(before: bytes, size: int) 
 
 
 def test_payloads_of_any_size_take_the_field() -> None:
-    """Around the bound of the search, with and without text that looks like the field."""
-    for size in (0, *range(_TAIL - 120, _TAIL + 4), 100_000):
+    """Around the size from which another way is taken, with text like the field and without."""
+    for size in (0, *range(LARGE - 120, LARGE + 4), 100_000):
         for text in (b"", b'\\"%b' % K.replace(b'"', b'\\"')):
             payload = b'{"a":"%b%b","b":{%b:1}}' % (text, b"x" * size, K)
             for backend in BACKENDS:

@@ -90,8 +90,9 @@ def receive(
     A payload that goes out is looked at as a whole: only in a JSON object is anything replaced.
     """
     found: Embedded | None = None
-    member = telemetry.field.find(payload) if is_outgoing else telemetry.field.read(payload)
-    for embedded in _candidates(telemetry, member, payload, headers):
+    field = telemetry.field
+    member = field.find(payload) if is_outgoing else field.read(payload)
+    for embedded in _candidates(telemetry, member, payload, headers, is_outgoing=is_outgoing):
         if embedded is not None and embedded.span_context.is_valid:
             return Received(member, embedded)
         found = found or embedded
@@ -103,12 +104,14 @@ def _candidates(
     member: Member | None,
     payload: bytes,
     headers: Mapping[str, str] | None,
+    *,
+    is_outgoing: bool,
 ) -> Iterator[Embedded | None]:
     propagator = telemetry.propagator
     if member is not None:
         yield extract(propagator, member.carrier, telemetry.field.name)
     for alias in telemetry.aliases:
-        found = alias.find(payload)
+        found = alias.find(payload) if is_outgoing else alias.read(payload)
         if found is not None:
             yield extract(propagator, found.carrier, alias.name)
     if headers:

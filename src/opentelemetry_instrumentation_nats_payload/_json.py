@@ -35,10 +35,40 @@ def as_object(payload: bytes) -> bytes | None:
     has_braces = payload[:1] == b"{" and payload[-1:] == b"}"
     if not has_braces and not _has_braces(payload.strip(WHITESPACE)):
         return None
+    return as_document(payload)
+
+
+def as_document(payload: bytes) -> bytes | None:
+    """The same of a document of any kind."""
     # msgspec does not look at the bytes of strings that it skips.
     if not payload.isascii() and not _is_utf8(payload):
         return None
     return _backend.as_strict(payload)
+
+
+def may_be_object(payload: bytes) -> bool:
+    """Whether ``payload`` is UTF-8 with a brace at either end, save for white space."""
+    has_braces = payload[:1] == b"{" and payload[-1:] == b"}"
+    if not has_braces and not _has_braces(payload.strip(WHITESPACE)):
+        return False
+    return payload.isascii() or _is_utf8(payload)
+
+
+def is_strict_object(payload: bytes) -> bool:
+    """Whether ``payload`` is one JSON object to every parser."""
+    return may_be_object(payload) and _backend.is_strict(payload)
+
+
+def without_extensions(payload: bytes) -> bytes | None:
+    """``payload``, which is not strict JSON, with other values for what may be JSON to Python
+    alone. None if there is nothing of the kind in it.
+    """
+    return _backend.without_extensions(payload)
+
+
+def has_extensions(payload: bytes) -> bool:
+    """Whether ``payload`` has something that may be JSON to Python alone; also inside a string."""
+    return _backend.has_extensions(payload)
 
 
 def _has_braces(payload: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ _EXTENSIONS = [
     )
 ]
 _MANY = 2000
+_NOTHING = msgspec.Raw()
 
 
 def as_strict(payload: bytes) -> bytes | None:
@@ -40,13 +42,13 @@ def as_strict(payload: bytes) -> bytes | None:
     except RecursionError:
         return None
     except msgspec.DecodeError:
-        strict = _without_extensions(payload)
-    else:
-        return payload
-    return strict if strict != payload and _skips(strict) else None
+        strict = without_extensions(payload)
+        return strict if strict is not None and is_strict(strict) else None
+    return payload
 
 
-def _skips(payload: bytes) -> bool:
+def is_strict(payload: bytes) -> bool:
+    """Whether ``payload``, which is UTF-8, is JSON as everybody reads it."""
     try:
         _skip(payload)
     except (RecursionError, msgspec.DecodeError):
@@ -54,15 +56,26 @@ def _skips(payload: bytes) -> bool:
     return True
 
 
-def _without_extensions(payload: bytes) -> bytes:
+def without_extensions(payload: bytes) -> bytes | None:
+    """What :func:`as_strict` makes of a ``payload`` that is not strict, if it is JSON at all; None
+    if there is nothing to replace.
+    """
     # Falling back to json.loads instead would block the event loop on a large message.
+    strict = payload
     for token, pattern, replacement in _EXTENSIONS:
-        count = payload.count(token)
-        if count > _MANY:
-            payload = payload.replace(token, replacement)
-        elif count:
-            payload = pattern.sub(lambda _, by=replacement: by, payload)
-    return payload
+        if strict.rfind(token) < 0:
+            continue
+        if strict.count(token) > _MANY:
+            strict = strict.replace(token, replacement)
+        else:
+            strict = pattern.sub(lambda _, by=replacement: by, strict)
+    return None if strict == payload else strict
+
+
+def has_extensions(payload: bytes) -> bool:
+    """Whether ``payload`` has something that may be JSON to Python alone; also inside a string."""
+    # From the end: this way bytes.rfind skips more, and is up to ten times as fast as bytes.find.
+    return any(payload.rfind(token) >= 0 for token, _, _ in _EXTENSIONS)
 
 
 def decode_strings(document: bytes) -> dict[str, str] | None:
@@ -77,13 +90,34 @@ encode_strings = msgspec.json.Encoder().encode
 
 
 class ValueReader:
-    """Reads the value of one top-level member of a JSON object, wherever it stands."""
+    """Reads the values of some top-level members of a JSON object, wherever they stand.
 
-    def __init__(self, name: str) -> None:
-        member = ("value", msgspec.Raw, msgspec.Raw())
-        payload: Any = msgspec.defstruct("Payload", [member], rename={"value": name})
+    Msgspec validates the object by the way, as fast as without looking for anything.
+    """
+
+    def __init__(self, *names: str) -> None:
+        fields = [f"value{number}" for number in range(len(names))]
+        members = [(field, msgspec.Raw, _NOTHING) for field in fields]
+        payload: Any = msgspec.defstruct(
+            "Payload", members, rename=dict(zip(fields, names, strict=True)), gc=False
+        )
         self._decode = msgspec.json.Decoder(payload).decode
+        self._first = attrgetter(fields[0])
+        self._values = attrgetter(*fields)
+        self._nothing = self._values(payload())
 
-    def read(self, document: bytes) -> bytes | None:
-        """The bytes of the value in ``document``, one strict JSON object; of several the last."""
-        return bytes(self._decode(document).value) or None
+    def read(self, payload: bytes) -> bytes | None:
+        """The bytes of the value of the first name in ``payload``, which is UTF-8, of several the
+        last; empty if there is none. None if ``payload`` is not one object in strict JSON.
+        """
+        try:
+            return bytes(self._first(self._decode(payload)))
+        except (RecursionError, msgspec.DecodeError):
+            return None
+
+    def has_any(self, payload: bytes) -> bool | None:
+        """Whether there is a member of one of the names; None as for :meth:`read`."""
+        try:
+            return self._values(self._decode(payload)) != self._nothing
+        except (RecursionError, msgspec.DecodeError):
+            return None

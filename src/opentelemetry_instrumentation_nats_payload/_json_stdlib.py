@@ -18,6 +18,21 @@ def as_strict(payload: bytes) -> bytes | None:
     return payload
 
 
+def is_strict(payload: bytes) -> bool:
+    """Whether ``payload``, which is UTF-8, is JSON: what Python's json adds is no trouble here."""
+    return as_strict(payload) is not None
+
+
+def without_extensions(_: bytes) -> bytes | None:
+    """None: what is not strict is no JSON either."""
+    return None
+
+
+def has_extensions(_: bytes) -> bool:
+    """False, as there is nothing that only another parser reads."""
+    return False
+
+
 def decode_strings(document: bytes) -> dict[str, str] | None:
     """A JSON object of string to string, or None for anything else."""
     try:
@@ -42,25 +57,40 @@ def encode_strings(carrier: dict[str, str]) -> bytes:
 
 
 class ValueReader:
-    """Reads the value of one top-level member of a JSON object, wherever it stands."""
+    """Reads the values of some top-level members of a JSON object, wherever they stand."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, *names: str) -> None:
+        self._names = names
 
-    def read(self, document: bytes) -> bytes | None:
-        """The bytes of the value in ``document``, one JSON object; of several the last."""
-        text = document.decode()
-        position = text.index("{") + 1
-        value: str | None = None
+    def read(self, payload: bytes) -> bytes | None:
+        """The bytes of the value of the first name in ``payload``, which is UTF-8, of several the
+        last; empty if there is none. None if ``payload`` is not one JSON object.
+        """
+        values = self._values(payload)
+        return None if values is None else values.get(self._names[0], b"")
+
+    def has_any(self, payload: bytes) -> bool | None:
+        """Whether there is a member of one of the names; None as for :meth:`read`."""
+        values = self._values(payload)
+        return None if values is None else bool(values)
+
+    def _values(self, payload: bytes) -> dict[str, bytes] | None:
+        text = payload.decode()
+        position = _skip_gap(text + "\0", 0)
+        is_object = text[position : position + 1] == "{" and is_strict(payload)
+        return self._members(text, position + 1) if is_object else None
+
+    def _members(self, text: str, position: int) -> dict[str, bytes]:
+        values: dict[str, bytes] = {}
         while True:
             position = _skip_gap(text, position)
             if text[position] == "}":
-                return None if value is None else value.encode()
+                return values
             key, position = _decoder.raw_decode(text, position)
             start = _skip_gap(text, _skip_gap(text, position) + 1)
             _, position = _decoder.raw_decode(text, start)
-            if key == self._name:
-                value = text[start:position]
+            if key in self._names:
+                values[key] = text[start:position].encode()
             position = _skip_gap(text, position)
             position += text[position] == ","
 

@@ -1,0 +1,60 @@
+"""The field and its aliases, looked for in a payload at once. Pure functions on bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ._json import ValueReader, may_be_object, without_extensions
+from ._payload import PayloadField
+from ._search import ESCAPE
+from ._splice import LARGE
+
+_TAIL = 512
+NO_OBJECT = -1
+"""In the place of an offset: of a payload that is not one JSON object in UTF-8."""
+
+
+class PayloadFields:
+    """Several members of a payload.
+
+    Args:
+        fields: each of them.
+    """
+
+    def __init__(self, fields: Sequence[PayloadField]) -> None:
+        self._fields = fields
+        self._common_start = _common_start([field.key for field in fields])
+        self._values = ValueReader(*(field.name for field in fields))
+
+    def are_absent(self, payload: bytes) -> bool:
+        """Whether none of the names is anywhere in ``payload``, however it is spelled."""
+        # From the end, see _payload.
+        is_found = payload.rfind(self._common_start) >= 0
+        if is_found or (b"\\" in payload and payload.rfind(ESCAPE) >= 0):
+            return all(field.is_absent(payload) for field in self._fields)
+        return True
+
+    def place(self, payload: bytes) -> int | None:
+        """Where a field goes into ``payload``, which has none of them: before its final brace.
+
+        ``NO_OBJECT`` if it may not have one; None if there is one already, or may be. That takes
+        one pass over a payload in strict JSON; to search and to validate it are two.
+        """
+        if len(payload) > LARGE and payload.rfind(self._common_start, -_TAIL) >= 0:
+            return None  # most that have one have it there, and are looked at again
+        if not may_be_object(payload):
+            return NO_OBJECT
+        has_any = self._values.has_any(payload)
+        if has_any is None:
+            document = without_extensions(payload)
+            has_any = None if document is None else self._values.has_any(document)
+        if has_any is None:
+            return NO_OBJECT
+        return None if has_any else payload.rfind(b"}")
+
+
+def _common_start(keys: list[bytes]) -> bytes:
+    """Found where any of ``keys`` is: one search in the place of two."""
+    first, last = min(keys), max(keys)
+    pairs = enumerate(zip(first, last, strict=False))
+    return first[: next((index for index, (a, b) in pairs if a != b), len(first))]
