@@ -8,6 +8,7 @@ from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.client import JetStreamContext
 from opentelemetry import propagate
 from opentelemetry.trace import SpanKind, Tracer
 
@@ -17,11 +18,11 @@ _FIELD = "_otel_trace_headers"
 class TracedClient:
     """Publishes inside of a producer span."""
 
-    def __init__(self, client: Client, tracer: Tracer) -> None:
+    def __init__(self, client: Client | JetStreamContext, tracer: Tracer) -> None:
         self._client = client
         self._tracer = tracer
 
-    async def publish(self, subject: str, payload: bytes) -> None:
+    async def publish(self, subject: str, payload: bytes, **options: Any) -> None:
         """A JSON object, to which the context is added."""
         with self._tracer.start_as_current_span(
             f"publish {subject}", kind=SpanKind.PRODUCER, attributes=_attributes(subject, "send")
@@ -29,7 +30,7 @@ class TracedClient:
             carrier: dict[str, str] = {}
             propagate.inject(carrier)
             field = f',"{_FIELD}":{json.dumps(carrier)}}}'.encode()
-            await self._client.publish(subject, payload[:-1] + field)
+            await self._client.publish(subject, payload[:-1] + field, **options)
 
 
 def traced(

@@ -52,13 +52,15 @@ class _Left:
     resident: int
     """By how much RSS grew over all turns, the first ones as well."""
 
+    exported: int
+    """Spans of all turns."""
+
 
 def turn(scale: Scale) -> Report:
     """The whole part."""
     report = Report()
-    rows: list[list[Any]] = [
-        ["", "turns", "objects", "blocks", "tasks", "variables", "subscriptions", "of the server"]
-    ]
+    head = ("", "turns", "objects", "blocks", "tasks", "variables", "subscriptions")
+    rows: list[list[Any]] = [[*head, "of the server", "spans"]]
     with running_broker() as broker, running_collector() as collector:
         for kind, turns in _TURNS.items():
             count = scale.pick(*turns)
@@ -71,7 +73,11 @@ def turn(scale: Scale) -> Report:
                     on_server = broker.subscriptions() - known
                     worker.tell("end")
                     worker.answer()
-                rows.append(_row(report, f"{kind}: {variant}", count, left, on_server))
+                name = f"{kind}: {variant}"
+                rows.append(_row(report, name, count, left, on_server))
+                if variant == SAMPLED:
+                    # The first turns, which are not counted, are as many.
+                    report.claim(f"{name}: each turn had its two spans", left.exported == 4 * count)
     report.table("What is left after the turns, more than before them", *rows)
     return report
 
@@ -96,7 +102,8 @@ def _row(report: Report, name: str, turns: int, left: _Left, on_server: int) -> 
     )
     report.claim(text, objects < _FEW and is_clean)
     cells = (changes[key] for key in ("tasks", "variables", "subscriptions"))
-    return [name, f"{turns:,}", objects, blocks, *cells, on_server - before.subscriptions]
+    server = on_server - before.subscriptions
+    return [name, f"{turns:,}", objects, blocks, *cells, server, f"{left.exported:,}"]
 
 
 async def _work(task: _Task, line: Line) -> str:
@@ -105,7 +112,8 @@ async def _work(task: _Task, line: Line) -> str:
         async with _turning(task, telemetry) as (client, one):
             before, after = await turn_and_count(client, one, task.turns, telemetry.flush)
             await client.flush()
-            line.say(_Left(before, after, resident_bytes() - start))
+            grown_by = resident_bytes() - start
+            line.say(_Left(before, after, grown_by, telemetry.exported))
             await line.hear()
     return "ended"
 

@@ -60,5 +60,14 @@ class Side:
     """What was logged, at WARNING and above."""
 
     samples: list[Sample] = field(default_factory=list[Sample])
+    behind_seconds: float = 0.0
+    """By how much the latest publish was later than it was due."""
+
+    pending_at_drop: set[int] = field(default_factory=set[int])
+    """How many messages waited for the callback whenever one was dropped."""
+
+    left_pending: tuple[int, int] = (0, 0)
+    """Messages and bytes that nats-py counts as waiting, at the end."""
+
     received: Received | None = None
     ended_at: float = 0.0

@@ -43,21 +43,36 @@ def update(directory: Path, name: str, value: Record, order: Sequence[str]) -> N
 
 def page(record: Record) -> str:
     """The generated part of the page."""
-    machines = [value["machine"] for value in record.values()]
-    common = machines[0] if machines and all(one == machines[0] for one in machines) else None
-    blocks = [_HEADER]
-    if common:
-        blocks.append("\n".join(_machine(common)))
-    parts = record.values()
-    blocks += ["\n".join(_part(value, is_common=bool(common))) for value in parts]
+    blocks = [_HEADER, "\n".join(_summary(record))]
+    shown: dict[str, str] | None = None
+    for value in record.values():
+        if value["machine"] != shown:
+            shown = value["machine"]
+            blocks.append("\n".join(_machine(value["machine"])))
+        blocks.append("\n".join(_part(value)))
     return "\n\n".join(block.strip() for block in blocks) + "\n"
+
+
+def _summary(record: Record) -> Iterator[str]:
+    busy = max((part.get("busy_before", 0.0) for part in record.values()), default=0.0)
+    yield f"Before it began, other processes used {busy:.0%} of the machine."
+    yield ""
+    counts = {part["title"]: _counts(part) for part in record.values()}
+    rows = {**counts, "All of it": [sum(column) for column in zip(*counts.values(), strict=True)]}
+    cells = [[title, *(f"{number:,.0f}" for number in row)] for title, row in rows.items()]
+    yield from _table("The parts", [["", "seconds", "statements", "of which hold"], *cells])
+
+
+def _counts(part: Record) -> list[float]:
+    holds = [claim["holds"] for claim in part["claims"]]
+    return [part["seconds"], len(holds), sum(holds)]
 
 
 def _machine(machine: dict[str, str]) -> Iterator[str]:
     yield from _table("The machine", [["", "version, or kind"], *map(list, machine.items())])
 
 
-def _part(value: Record, *, is_common: bool) -> Iterator[str]:
+def _part(value: Record) -> Iterator[str]:
     yield value["title"]
     yield "~" * len(value["title"])
     yield ""
@@ -65,9 +80,6 @@ def _part(value: Record, *, is_common: bool) -> Iterator[str]:
     yield ""
     if value["is_quick"]:
         yield from (_QUICK, "")
-    if not is_common:
-        yield from _machine(value["machine"])
-        yield ""
     for note in value["notes"]:
         yield from (note, "")
     for table in value["tables"]:
@@ -83,22 +95,3 @@ def _table(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in rows:
         for number, cell in enumerate(row):
             yield f"   {' ' if number else '*'} - {cell}".rstrip()
-
-
-def printed(value: Record) -> str:
-    """The same on a terminal."""
-    lines = [f"\n{value['title']}: {value['seconds']:.0f} s"]
-    lines += value["notes"]
-    for table in value["tables"]:
-        lines += ["", table["title"], *_aligned(table["rows"])]
-    lines.append("")
-    lines += [f"  {'yes' if c['holds'] else 'NO '}  {c['text']}" for c in value["claims"]]
-    return "\n".join(lines)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
-        cells[0] = row[0].ljust(widths[0])
-        yield "  " + "  ".join(cells)

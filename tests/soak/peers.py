@@ -15,7 +15,7 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error
+from nats.errors import Error, SlowConsumerError
 
 from .by_hand import TracedClient, traced
 from .exchange import Exchange, Side
@@ -54,10 +54,14 @@ class _Process:
         logging.getLogger().addHandler(self._log)
         self._cpu = self._start = 0.0
         self._exported = 0
+        self.behind = 0.0
+        self.pending_at_drop: set[int] = set()
 
     async def connect(self) -> Client:
         async def on_error(error: Exception) -> None:
             self.errors[type(error).__name__] += 1
+            if isinstance(error, SlowConsumerError):
+                self.pending_at_drop.add(error.sub.pending_msgs)
 
         return await nats.connect(self.exchange.broker, error_cb=on_error, allow_reconnect=False)
 
@@ -71,6 +75,7 @@ class _Process:
         """What came before does not count."""
         self.telemetry.flush()
         gc.collect()
+        self.behind = 0.0
         self._exported = self.telemetry.exported
         self._cpu, self._start = time.process_time(), time.monotonic()
 
@@ -100,7 +105,7 @@ async def publish(exchange: Exchange, line: Line) -> Side:
             pace = Pace(exchange.rate, exchange.total)
             async with sampled(exchange.sample_seconds, client, telemetry) as samples:
                 sent = await _paced(process, client, exchange.publisher, pace, exchange.total)
-        side = process.end(sent, samples=samples)
+        side = process.end(sent, samples=samples, behind_seconds=process.behind)
         with contextlib.suppress(Error):
             await client.close()
     return side
@@ -112,6 +117,7 @@ async def _paced(process: _Process, client: Client, number: int, pace: Pace, tot
     limit = 2 * process.exchange.seconds + 1
     while sent < total and pace.seconds < limit:
         due = min(pace.due(), sent + _BURST)
+        process.behind = max(process.behind, pace.behind(sent))
         for sequence in range(sent, due):
             try:
                 await publisher.publish(subject, make(number, sequence))
@@ -146,7 +152,14 @@ async def consume(exchange: Exchange, line: Line) -> Side:
         async with sampled(exchange.sample_seconds, client, telemetry) as samples:
             total = await line.hear()
             await _until_all(process, subscription, inbox.received, total)
-        side = process.end(inbox.received.count, received=inbox.received, samples=samples)
+        left = (subscription.pending_msgs, subscription.pending_bytes)
+        side = process.end(
+            inbox.received.count,
+            received=inbox.received,
+            samples=samples,
+            pending_at_drop=process.pending_at_drop,
+            left_pending=left,
+        )
         with contextlib.suppress(Error):
             await client.close()
     return side

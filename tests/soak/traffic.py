@@ -28,8 +28,14 @@ class Received:
     missing: int = 0
     """Sequence numbers that were passed over."""
 
+    first_missing: int | None = None
+    """The first of these."""
+
     disordered: int = 0
     """Messages that came after a later one, or twice."""
+
+    carried: int = 0
+    """Messages that are longer than they were made: a context was added."""
 
     last_at: float = 0.0
     """When the last one was processed, on the clock that all processes share."""
@@ -47,9 +53,12 @@ class Received:
         if sequence < expected:
             self.disordered += 1
         else:
+            if sequence > expected and self.first_missing is None:
+                self.first_missing = expected
             self.missing += sequence - expected
             self._next[publisher] = sequence + 1
         self.count += 1
+        self.carried += len(data) > SIZE
         self.last_at = now / 1e6
         if self.latencies is not None:
             self.latencies.append(now - int(data[_AT_TIME]))
@@ -66,6 +75,10 @@ class Pace:
     def due(self) -> int:
         """From the start until now."""
         return min(self._total, int((time.monotonic() - self._start) * self._rate) + 1)
+
+    def behind(self, number: int) -> float:
+        """How many seconds ago the message of that number was due."""
+        return self.seconds - number / self._rate
 
     @property
     def seconds(self) -> float:

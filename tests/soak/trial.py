@@ -12,9 +12,11 @@ from .lines import Worker, working
 from .monitored import Broker, running_broker
 from .peers import WARM_UP_MESSAGES, consume, publish
 
-# The consumer may be this late with the last message, and the publisher with its last publish.
-_LATE_SECONDS = 0.15
-_LATE_SHARE = 0.03
+LATE_SECONDS = 0.15
+"""The consumer may be this late with the last message, and the publisher with its last publish."""
+
+_LATE_SHARE = 0.01
+"""And by this share of the time: a publisher that takes longer has fallen behind."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,16 @@ class Outcome:
         return sum(side.count for side in self.publishers)
 
     @property
+    def asked(self) -> int:
+        """Of all publishers."""
+        return self.exchange.total * len(self.publishers)
+
+    @property
+    def rate(self) -> float:
+        """Messages a second, as they were sent: the publishers' own count by their own time."""
+        return self.sent / self.sending_seconds
+
+    @property
     def received(self) -> int:
         """By the callback."""
         return self.consumer.count
@@ -76,6 +88,11 @@ class Outcome:
         return self.consumer.received.missing if self.consumer.received else 0
 
     @property
+    def carried(self) -> int:
+        """Messages that came with a context."""
+        return self.consumer.received.carried if self.consumer.received else 0
+
+    @property
     def exported(self) -> int:
         """Spans of both sides."""
         return sum(side.exported for side in (*self.publishers, self.consumer))
@@ -93,18 +110,26 @@ class Outcome:
         return max(side.seconds for side in self.publishers)
 
     @property
+    def behind_seconds(self) -> float:
+        """By how much the latest publish was later than it was due."""
+        return max(side.behind_seconds for side in self.publishers)
+
+    @property
     def is_lossless(self) -> bool:
         """Every message came, once and in order, and nobody raised anything."""
         errors = sum(sum(side.errors.values()) for side in (*self.publishers, self.consumer))
         return not (self.sent - self.received or self.disordered or self.missing or errors)
 
     @property
+    def is_published(self) -> bool:
+        """As many as were asked for, in the time that was asked for."""
+        limit = self.exchange.seconds * (1 + _LATE_SHARE) + LATE_SECONDS
+        return self.sent == self.asked and self.sending_seconds < limit
+
+    @property
     def is_sustained(self) -> bool:
         """Nothing was lost, and neither side fell behind."""
-        seconds = self.exchange.seconds
-        in_time = self.sending_seconds < seconds * (1 + _LATE_SHARE) + _LATE_SECONDS
-        in_full = self.sent == self.exchange.total * len(self.publishers)
-        return self.is_lossless and in_time and in_full and self.late_seconds < _LATE_SECONDS
+        return self.is_lossless and self.is_published and self.late_seconds < LATE_SECONDS
 
 
 class Running:

@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
+from .active import instrument
 from .counts import Holding, holding
 from .proxy import running_proxy
 
@@ -109,7 +110,7 @@ def instrumenting(client: Client, options: dict[str, Any]) -> Turn:
     box = Box()
 
     async def turn(number: int) -> None:
-        NATSInstrumentor().instrument(skip_dep_check=True, **options)
+        instrument(**options)
         try:
             subscription = await client.subscribe("soak.instruments", cb=box.receive)
             await box.exchange(client, "soak.instruments")

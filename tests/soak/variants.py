@@ -24,6 +24,8 @@ from opentelemetry.trace import (
 
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
+from .active import instrument
+
 SUBJECTS = "soak.>"
 
 BARE = "bare nats-py"
@@ -101,8 +103,7 @@ def instrumented(variant: str, collector: str) -> Generator[Telemetry]:
         telemetry.shutdown()
         return
     subjects = (SUBJECTS,) if variant == PROPAGATE_ONLY else ()
-    options = {**telemetry.options(), "propagate_only_subjects": subjects}
-    NATSInstrumentor().instrument(skip_dep_check=True, **options)
+    instrument(**telemetry.options(), propagate_only_subjects=subjects)
     try:
         yield telemetry
     finally:

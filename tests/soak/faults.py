@@ -1,0 +1,62 @@
+"""Every function of ours raises in turn, in everything that the application of the tests does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.faults import breakable
+
+from .report import Report, Scale
+
+_ROOT = Path(__file__).resolve().parents[2]
+_OURS = "test_fault_injection.py"
+_CLAIMS = {
+    _OURS: "whichever function of ours raises, the application sees what it sees without us, and "
+    "there is one warning of a kind",
+    "test_fault_injection_sdk.py": "whichever part of the SDK raises, or a hook, the message "
+    "flows, and the failure is counted",
+}
+_EVERYWHERE = "FAULTS_EVERYWHERE"
+_SECONDS = 300.0
+_OUTCOME = re.compile(r"(\d+) (passed|failed|error)")
+_TAIL = 6000
+
+
+def raise_everywhere(scale: Scale) -> Report:
+    """The whole part; a quick run does less of what the application does."""
+    report = Report()
+    rows: list[list[Any]] = [["", "functions of ours", "tests", "failed"]]
+    for name, claim in _CLAIMS.items():
+        done = _tested(name, {} if scale.is_quick else {_EVERYWHERE: "1"})
+        counts = {word: int(count) for count, word in _OUTCOME.findall(done.stdout[-_TAIL:])}
+        failed = counts.get("failed", 0) + counts.get("error", 0)
+        functions = len(breakable()) if name == _OURS else "none"
+        rows.append([f"``tests/{name}``", functions, counts.get("passed", 0), failed])
+        has_passed = done.returncode == 0 and "passed" in counts and not failed
+        report.claim(claim, has_passed)
+        report.figures[name] = "" if has_passed else done.stdout[-_TAIL:]
+    report.table("What raises", *rows)
+    return report
+
+
+def _tested(name: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+        *("-n", "2", f"tests/{name}"),
+    ]
+    return subprocess.run(
+        command,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=_SECONDS,
+        cwd=_ROOT,
+        env={**{k: v for k, v in os.environ.items() if k != _EVERYWHERE}, **environ},
+    )
