@@ -16,6 +16,7 @@ from opentelemetry.trace import get_tracer
 
 from conftest import settle
 from every_operation import NEXT_MSG_FAILS
+from fault_wire import FIELD, without_field
 from opentelemetry_instrumentation_nats_payload import (
     NATSTracePropagator,
     process_batch,
@@ -23,7 +24,6 @@ from opentelemetry_instrumentation_nats_payload import (
     use_message_context,
 )
 
-FIELD = "_otel_trace_headers"
 _CARRIER = (
     b'{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",'
     b'"tracestate":"a=1,b=2","baggage":"user=alice, tier = gold;p"}'
@@ -38,12 +38,11 @@ PAYLOADS = {
     "field": b'{"a":1,"%b":%b}' % (FIELD.encode(), _CARRIER),
     "field first": b'{"%b":%b,"a":{"%b":%b}}'
     % (FIELD.encode(), _CARRIER, FIELD.encode(), _CARRIER),
+    "large": b'{"%b":%b,"a":"%b","n":NaN}' % (FIELD.encode(), _CARRIER, b"x" * 20_000),
+    "UTF-8": b'{"a":"\xc3\xa9"}',
     "alias": b'{"_otel_trace_context":%b,"a":1}' % _CARRIER,
     "escaped": b'{"\\u005fotel_trace_headers":%b,"a":1}' % _CARRIER,
 }
-
-
-PARTS = ("core", "asked_for", "jetstream", "growing", "by_hand", "apart")
 
 
 class Application:
@@ -238,6 +237,7 @@ class Application:
         task.cancel()
         js: Any = nc.jetstream(prefix="elsewhere")
         await self._fails(js.account_info)
+        await self._fails(js.add_stream, name="elsewhere", subjects=["elsewhere"])
         await self._closed()
 
     async def _closed(self) -> None:
@@ -252,15 +252,10 @@ class Application:
 
 
 def _plain(value: Any) -> Any:
-    """A payload that is JSON as what it says, without the field, wherever it is."""
+    """A payload byte for byte without the field, and a dict that is one without it."""
     if isinstance(value, tuple):
         return [_plain(part) for part in cast("tuple[Any, ...]", value)]
-    if not isinstance(value, bytes):
-        return value
-    try:
-        return repr(_without_field(json.loads(value)))
-    except ValueError:
-        return value
+    return without_field(value) if isinstance(value, bytes) else value
 
 
 def _without_field(value: Any) -> Any:

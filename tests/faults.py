@@ -5,17 +5,22 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from types import FunctionType, ModuleType
+from itertools import chain
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import opentelemetry_instrumentation_nats_payload as package
 
 _NOT_PER_MESSAGE = {
-    # What ends our errors, and what runs when it is imported, set up or taken off again.
-    *("_guard", "_instrumentor", "_config", "_settings", "_methods", "_patching", "_signals"),
+    # What runs when it is imported, set up or taken off again.
+    *("_instrumentor", "_config", "_settings", "_methods", "_patching", "_signals"),
+}
+_NEVER = {
+    # What ends our errors.
+    "_guard",
     # A program of its own.
     "_audit",
 }
@@ -34,15 +39,15 @@ _CARRIES_A_CALL = {
     "_batch.process_batch",
     "_process_span.process_span",
     "_handoff.use_message_context",
+    # In the place of a list of nats-py's, which it asks.
+    "_waiting.Waiting.__getitem__",
+    # Asks for a variable, and calls what is guarded.
+    "_following.leave",
     # Returns a variable.
     "_telemetry.current",
 }
 """Where an error of ours would be one of the application's: nothing is done in them that could
 fail, save by the functions that they call."""
-
-RECOVERY = {"_jetstream_publish._operation_of", "_jetstream_publish._is_refused"}
-"""By which a message of ``publish_async`` that a stream refused for its field is sent again. Where
-they fail, the application gets the error of the server."""
 
 
 class Breakable(NamedTuple):
@@ -54,15 +59,17 @@ class Breakable(NamedTuple):
     function: FunctionType
 
 
-def _modules() -> Iterator[ModuleType]:
+def _modules(left_out: Collection[str]) -> Iterator[ModuleType]:
     for found in pkgutil.iter_modules(package.__path__):
-        if found.name not in _NOT_PER_MESSAGE:
+        if found.name not in left_out:
             with suppress(ImportError):  # of what this nats-py, or this interpreter, lacks
                 yield import_module(f"{package.__name__}.{found.name}")
 
 
 def _functions(value: Any) -> Iterator[FunctionType]:
     """The functions in what stands in a module or in a class, without what is around them."""
+    if inspect.isclass(value):
+        return
     if isinstance(value, property):
         yield from (f for f in (value.fget, value.fset, value.fdel) if isinstance(f, FunctionType))
     elif isinstance(value, (staticmethod, classmethod)):
@@ -89,20 +96,27 @@ def _carries_a_call(name: str, function: FunctionType) -> bool:
 
 
 def breakable() -> list[Breakable]:
-    """All of them, by name."""
+    """All that may run on the way of a message, by name."""
+    found = _found(_NOT_PER_MESSAGE | _NEVER)
+    return [b for b in found if not _carries_a_call(*b)]
+
+
+def everything() -> list[Breakable]:
+    """All that may run when the instrumentation is set up, by name."""
+    return _found(_NEVER)
+
+
+def _found(left_out: Collection[str]) -> list[Breakable]:
     found: dict[str, FunctionType] = {}
-    for module in _modules():
+    for module in _modules(left_out):
         values = list(vars(module).values())
         classes = [v for v in values if inspect.isclass(v) and v.__module__ == module.__name__]
         for owner in classes:
             values += list(vars(owner).values())
-        for value in values:
-            if inspect.isclass(value):
-                continue
-            for function in _functions(value):
+        for function in chain.from_iterable(map(_functions, values)):
+            if _is_ours(function, module):
                 name = f"{module.__name__.rpartition('.')[2]}.{function.__qualname__}"
-                if _is_ours(function, module) and not _carries_a_call(name, function):
-                    found[name] = function
+                found[name] = function
     return [Breakable(name, found[name]) for name in sorted(found)]
 
 
@@ -136,7 +150,7 @@ class Calls:
     """The code of ours that ran while it was watched."""
 
     def __init__(self) -> None:
-        self._codes: set[int] = set()
+        self._codes: dict[int, CodeType] = {}  # held, or another may get the same id
 
     def __contains__(self, function: FunctionType) -> bool:
         return id(function.__code__) in self._codes
@@ -152,4 +166,4 @@ class Calls:
 
     def _note(self, frame: Any, event: str, _: Any) -> None:
         if event == "call":
-            self._codes.add(id(frame.f_code))
+            self._codes[id(frame.f_code)] = frame.f_code

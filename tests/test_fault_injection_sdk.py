@@ -7,10 +7,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import nats
 import pytest
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from opentelemetry import context
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.trace import ReadableSpan
@@ -18,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.trace import Tracer, TracerProvider
 
 from broken import Broken, raise_broken
-from conftest import Connect, Inbox, Instrumentation, settle
+from conftest import Connect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import _config, _guard
 from opentelemetry_instrumentation_nats_payload._guard import Failure, report
 from points import Meter, point
@@ -219,60 +217,6 @@ async def test_what_is_no_error_passes_through_a_publish(
         assert type(raised.value) is error
     assert context.get_current() == before
     assert meter.points(_ERRORS) == {}
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("is_ours", [False, True], ids=["callback", "hook"])
-def test_an_interrupt_ends_the_loop_as_without_us(
-    server: str, instrumentation: Instrumentation, error: type[BaseException], is_ours: bool
-) -> None:
-    """Raised by a callback, or by a hook of ours around it: asyncio lets it out of the loop."""
-    clients: list[Client] = []
-
-    def interrupt(*_: Any) -> None:
-        raise error
-
-    instrumentation.start(process_hook=interrupt if is_ours else None)
-    reached: list[bytes] = []
-
-    async def main() -> None:
-        nc = await nats.connect(server)
-        clients.append(nc)
-
-        async def callback(message: Msg) -> None:
-            reached.append(message.data)
-            raise error
-
-        await nc.subscribe("fault.interrupt", cb=callback)
-        await settle(nc)
-        await nc.publish("fault.interrupt", b"[1]")
-        await asyncio.Event().wait()
-
-    loop = asyncio.new_event_loop()
-    try:
-        with pytest.raises(error):
-            loop.run_until_complete(main())
-        assert reached == ([] if is_ours else [b"[1]"])
-    finally:
-        loop.run_until_complete(_close(clients))
-        loop.close()
-
-
-async def _close(clients: list[Client]) -> None:
-    """What an interrupt has left, without a word."""
-    asyncio.get_running_loop().set_exception_handler(_ignore)
-    for client in clients:
-        assert client._transport is not None
-        client._transport.close()
-        await client._transport.wait_closed()
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _ignore(loop: asyncio.AbstractEventLoop, error: dict[str, Any]) -> None:
-    """A loop that was interrupted says so."""
 
 
 async def test_nothing_is_counted_where_nothing_fails(
