@@ -9,7 +9,8 @@ from types import ModuleType
 import pytest
 
 from opentelemetry_instrumentation_nats_payload import _json, _json_stdlib, _payload
-from opentelemetry_instrumentation_nats_payload._payload import Member, PayloadField
+from opentelemetry_instrumentation_nats_payload._payload import PayloadField
+from opentelemetry_instrumentation_nats_payload._splice import Member
 from oracle import FIELD
 
 # One, where there is no msgspec for this interpreter.

@@ -126,7 +126,7 @@ def send_message(
 ) -> Outgoing | None:
     """Send as the wrapper of publish does: what the message carries is looked up before."""
     message = Outgoing("subject", payload, "reply", headers)
-    received = receive(telemetry, payload, headers)
+    received = receive(telemetry, payload, headers, is_outgoing=True)
     before = None if headers is None else dict(headers)
     sent = send(
         telemetry,

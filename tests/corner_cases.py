@@ -191,10 +191,11 @@ OTHER_VALUES: dict[str, list[bytes]] = {
 AT_THE_LIMIT: dict[str, list[bytes]] = {
     # Where parsers give up differs between them, and from one interpreter to another.
     TOO_DEEP: [*deep(900), *deep(1000), *deep(1500), *deep(10_000)],
-    # Too deep to be validated, and known by its end.
+    # Too deep to be validated, and known by its ends.
     TOO_DEEP + ", with the field": [
         b'{"a":' + deep(100_000)[0][5:-1] + b",@K:@O}",
         b'{"a":NaN,"b":' + deep(100_000)[0][5:-1] + b",@K:@O}",
+        b'{@K:@O,"a":' + deep(100_000)[0][5:-1] + b"}",
     ],
     # nats-server takes 1 MiB.
     "1 MiB": [

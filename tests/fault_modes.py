@@ -21,6 +21,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from conftest import Instrumentation
 from opentelemetry_instrumentation_nats_payload import (
     NATSInstrumentor,
+    _fields,
     _json,
     _json_stdlib,
     _payload,
@@ -92,7 +93,8 @@ class Mode(NamedTuple):
         with pytest.MonkeyPatch.context() as patch:
             if not self.has_msgspec:
                 patch.setattr(_json, "_backend", _json_stdlib)
-                patch.setattr(_payload, "ValueReader", _json_stdlib.ValueReader)
+                for module in (_payload, _fields):
+                    patch.setattr(module, "ValueReader", _json_stdlib.ValueReader)
             logger.setLevel(logging.DEBUG if self.is_verbose else logging.NOTSET)
             if self.is_instrumented:
                 instrumentation.start(**{"meter_provider": meter.provider, **self.options})
@@ -108,7 +110,8 @@ MODES = {
     "default": Mode({}),
     "without msgspec": Mode({"consumed_field": "strip"}, has_msgspec=False),
     "passing": Mode(_PASSING),
-    "without SDK": Mode({**_PASSING, "tracer_provider": NoOpTracerProvider()}),
+    "SDK disabled": Mode({**_PASSING, "tracer_provider": NoOpTracerProvider()}),
+    "without SDK": Mode({**_PASSING, "tracer_provider": None, "meter_provider": None}),
     "not instrumented": Mode({}, is_instrumented=False),
     "headers": Mode(_HEADERS, is_verbose=True),
     "everything": Mode(_EVERYTHING),

@@ -39,6 +39,7 @@ PAYLOADS = {
     "field first": b'{"%b":%b,"a":{"%b":%b}}'
     % (FIELD.encode(), _CARRIER, FIELD.encode(), _CARRIER),
     "large": b'{"%b":%b,"a":"%b","n":NaN}' % (FIELD.encode(), _CARRIER, b"x" * 20_000),
+    "lines": b'{\n"a":"%b","n":NaN,"%b":%b}' % (b"x" * 20_000, FIELD.encode(), _CARRIER),
     "UTF-8": b'{"a":"\xc3\xa9"}',
     "alias": b'{"_otel_trace_context":%b,"a":1}' % _CARRIER,
     "escaped": b'{"\\u005fotel_trace_headers":%b,"a":1}' % _CARRIER,

@@ -114,6 +114,8 @@ def _forget() -> None:
         telemetry.has_armed = False
         telemetry.size_limits = SizeLimits()
         telemetry._known_propagator = (None, False)
+        for field in (telemetry.field, *telemetry.aliases):
+            vars(field._name).pop("_any_key", None)
 
 
 class _Trial:

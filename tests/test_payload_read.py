@@ -9,8 +9,8 @@ from hypothesis import given
 
 from codec import BACKENDS, CARRIER, DOCUMENT, ESCAPED, SPLICED, K, using
 from opentelemetry_instrumentation_nats_payload import _json_stdlib
-from opentelemetry_instrumentation_nats_payload._payload import Member, PayloadField
-from opentelemetry_instrumentation_nats_payload._splice import LARGE
+from opentelemetry_instrumentation_nats_payload._payload import PayloadField
+from opentelemetry_instrumentation_nats_payload._splice import LARGE, Member
 from oracle import FIELD
 from strategies import PROPERTY, WithField, objects_with_field
 

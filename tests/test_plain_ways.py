@@ -37,13 +37,13 @@ from broken import Broken, raise_broken
 from conftest import Connect, Inbox, Instrumentation, settle
 from opentelemetry_instrumentation_nats_payload import (
     NATSInstrumentor,
-    _client,
     _continuation,
     _following,
     _guard,
     _payload,
     _plain_process,
     _plain_publish,
+    _publish,
     _subscription,
     _w3c,
 )
@@ -241,7 +241,7 @@ async def test_most_messages_take_the_short_way(
     payload: bytes,
 ) -> None:
     """A publish from a callback as well as one from nowhere, and what comes in of them."""
-    for module, name in ((_client, "start_publish"), (_subscription, "start_process")):
+    for module, name in ((_publish, "start_publish"), (_subscription, "start_process")):
         monkeypatch.setattr(module, name, raise_broken)
     nc = await connect()
 
@@ -305,7 +305,7 @@ async def test_where_the_short_way_fails_the_long_one_is_taken(
         (_following, "_current_task"),
         (_plain_publish, "growth"),
         (_plain_publish, "note_begun"),
-        (_payload.PayloadField, "splice"),
+        (_payload.PayloadField, "insert"),
     ],
 )
 async def test_what_fails_once_the_span_has_started_starts_no_second_one(

@@ -18,15 +18,14 @@ from ._carrier import receive
 from ._connection import Connection, connection_of
 from ._consumed import Attributes, subscribed_series
 from ._continuation import Work, ambient, begin_work, end_work
-from ._delivery import Delivery, delivery_of
+from ._delivery import Delivery, delivery_of, recipient_of
 from ._fetch import common
 from ._following import without_messages
 from ._guard import guarded
 from ._measured import Measured
 from ._message import message_id_of
 from ._subjects import Handling
-from ._subscriber import Subscriber
-from ._telemetry import Telemetry, current
+from ._telemetry import Telemetry, current, end_span
 
 
 @contextmanager
@@ -78,9 +77,13 @@ def _start(telemetry: Telemetry | None, messages: Sequence[Any]) -> _Batch | Non
     started_at = time_ns()
     outer = _surroundings()
     span = _start_span(telemetry, tracer, traced, outer, started_at)
-    # What is read of them in the block is no work on another one, and links nothing once more.
-    work = begin_work(trace.set_span_in_context(span, outer), _as_one(telemetry))
-    measured = _measured(telemetry, traced, span, started_at)
+    try:
+        measured = _measured(telemetry, traced, span, started_at)
+        # What is read of them in the block is no work on another one, and links nothing once more.
+        work = begin_work(trace.set_span_in_context(span, outer), _as_one(telemetry))
+    except BaseException:
+        end_span(span)
+        raise
     return _Batch(span, measured, work)
 
 
@@ -128,7 +131,7 @@ def _start_span(
         _semconv.MESSAGING_BATCH_MESSAGE_COUNT: len(messages),
     }
     subject = common([message.subject for message in messages])
-    queue = common([_subscriber(message).queue for message in messages])
+    queue = common([recipient_of(message).queue for message in messages])
     named = {
         _semconv.MESSAGING_DESTINATION_NAME: subject,
         _semconv.MESSAGING_DESTINATION_TEMPLATE: template if template != subject else None,
@@ -167,21 +170,15 @@ def _left_at(telemetry: Telemetry, message: Any) -> SpanContext:
 def _template(telemetry: Telemetry, messages: Sequence[Any]) -> str | None:
     names = [telemetry.rules.classify(message.subject).template for message in messages]
     names = [
-        name or _subscriber(message).template or message.subject
+        name or recipient_of(message).template or message.subject
         for name, message in zip(names, messages, strict=True)
     ]
     return common(names)
 
 
-def _subscriber(message: Any) -> Subscriber:
-    delivery = delivery_of(message)
-    subscriber = delivery.subscriber if delivery else None
-    return subscriber or Subscriber(message._client, "", "")
-
-
 def _connection(message: Any) -> Connection:
     """Of a message that was pickled, the client is unknown."""
-    client = _subscriber(message).client
+    client = recipient_of(message).client
     return connection_of(client) if client else Connection()
 
 
@@ -191,7 +188,7 @@ def _measured(
     metrics = telemetry.metrics()
     if metrics is None:
         return Measured(span, None, None, started_at)
-    subscriber = _subscriber(messages[0])
+    subscriber = recipient_of(messages[0])
     series = subscribed_series(
         _semconv.OPERATION_PROCESS,
         _semconv.TYPE_PROCESS,

@@ -16,7 +16,7 @@ from ._headers import header_getter, is_plain, wire_size, with_carrier
 from ._hostile import accepted
 from ._json import MAX_CARRIER_ENTRIES, encode_carrier
 from ._message import Outgoing
-from ._payload import Member, Slot
+from ._splice import Member, Slot
 from ._telemetry import Telemetry
 
 

@@ -1,10 +1,10 @@
 """What is known of a ``nats.aio.client.Client``: its server, limits, inboxes, JetStream prefixes.
 
-This, the table of patches in ``_methods``, the wrapper modules (``_client``, ``_subscription``,
-``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``, ``_micro``),
-``_waiting`` and, for ``Msg._client``, ``_process_span`` are the only ones that know nats-py's
-insides. Its private names, all of them here, save those of the command's own client
-(``_audit/client``):
+This, the table of patches in ``_methods``, the wrapper modules (``_client``, ``_publish``,
+``_subscription``, ``_iteration``, ``_pull``, ``_jetstream``, ``_jetstream_publish``, ``_settle``,
+``_micro``), ``_waiting``, ``_delivery`` for ``Msg._client``, ``_plain_process`` and ``_producer``
+for what they look at in the client are the only ones that know nats-py's insides.
+Its private names, all of them here, save those of the command's own client (``_audit/client``):
 
 ========================================  ===================================================
 ``Client._server_info``                   the server's INFO, a new dict at each connect

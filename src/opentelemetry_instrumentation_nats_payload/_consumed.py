@@ -20,9 +20,9 @@ from ._guard import guarded, logger
 from ._hooks import MessageDetails, frozen_headers
 from ._message import message_id_of
 from ._metrics import Metrics
-from ._payload import Member
 from ._reply import with_echo, with_handling, with_reply
 from ._series import Series
+from ._splice import Member
 from ._subjects import Destination, Handling, is_reserved
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry, described
@@ -143,6 +143,7 @@ def details_of(consumed: Consumed) -> MessageDetails:
     )
 
 
+@guarded(None)
 def capture(telemetry: Telemetry, consumed: Consumed, span: Span) -> None:
     """Add the headers and the body, without the field, as far as the settings want them."""
     if telemetry.capture is not None:

@@ -87,6 +87,12 @@ def remember(message: Any, delivery: Delivery) -> None:
         setattr(message, ATTRIBUTE, delivery)
 
 
+def recipient_of(message: Any) -> Subscriber:
+    """Who ``message`` was delivered to; its client alone, where no more is known."""
+    delivery = delivery_of(message)
+    return (delivery and delivery.subscriber) or Subscriber(message._client, "", "")
+
+
 def delivery_of(message: Any) -> Delivery | None:
     """The :class:`Delivery` of ``message``, or None for one of which nothing is known."""
     delivery = getattr(message, ATTRIBUTE, None)

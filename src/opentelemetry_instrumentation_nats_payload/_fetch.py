@@ -31,7 +31,7 @@ from ._measured import Measured
 from ._metrics import Metrics
 from ._receive import Reception, receive_one
 from ._subjects import Handling
-from ._telemetry import Telemetry
+from ._telemetry import Telemetry, end_span
 
 
 @guarded(None)
@@ -70,11 +70,6 @@ def _record(
     batch: Sequence[Consumed],
     count: Attributes,
 ) -> None:
-    tracer = telemetry.tracer()
-    span = tracer and _start_span(tracer, reception, batch, count)
-    if span is not None and telemetry.receive_hook is not None and span.is_recording():
-        details = ReceiveDetails(tuple(details_of(consumed) for consumed in batch))
-        call_hook(telemetry.receive_hook, span, details)
     template = common([consumed.template for consumed in batch])
     series = subscribed_series(
         reception.operation,
@@ -83,7 +78,17 @@ def _record(
         reception.subscriber,
         batch[0].connection,
     )
-    Measured(span, metrics, series, reception.started_at).end()
+    tracer = telemetry.tracer()
+    span = tracer and _start_span(tracer, reception, batch, count)
+    try:
+        if span is not None and telemetry.receive_hook is not None and span.is_recording():
+            details = ReceiveDetails(tuple(details_of(consumed) for consumed in batch))
+            call_hook(telemetry.receive_hook, span, details)
+        Measured(span, metrics, series, reception.started_at).end()
+    except BaseException:
+        if span is not None:
+            end_span(span)
+        raise
 
 
 def _start_span(

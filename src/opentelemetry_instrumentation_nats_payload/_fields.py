@@ -10,6 +10,7 @@ from ._search import ESCAPE
 from ._splice import LARGE
 
 _TAIL = 512
+_BACKSLASH, _BRACE = b"\\}"
 NO_OBJECT = -1
 """In the place of an offset: of a payload that is not one JSON object in UTF-8."""
 
@@ -24,15 +25,15 @@ class PayloadFields:
     def __init__(self, fields: Sequence[PayloadField]) -> None:
         self._fields = fields
         self._common_start = _common_start([field.key for field in fields])
-        self._values = ValueReader(*(field.name for field in fields))
+        self._values = ValueReader(*dict.fromkeys(field.name for field in fields))
 
     def are_absent(self, payload: bytes) -> bool:
         """Whether none of the names is anywhere in ``payload``, however it is spelled."""
-        # From the end, see _payload.
+        # From the end, see _payload. A number is found at a quarter of the cost of its byte.
         is_found = payload.rfind(self._common_start) >= 0
-        if is_found or (b"\\" in payload and payload.rfind(ESCAPE) >= 0):
-            return all(field.is_absent(payload) for field in self._fields)
-        return True
+        if not is_found and (_BACKSLASH not in payload or payload.rfind(ESCAPE) < 0):
+            return True
+        return all(field.is_absent(payload) for field in self._fields)
 
     def place(self, payload: bytes) -> int | None:
         """Where a field goes into ``payload``, which has none of them: before its final brace.
@@ -50,7 +51,9 @@ class PayloadFields:
             has_any = None if document is None else self._values.has_any(document)
         if has_any is None:
             return NO_OBJECT
-        return None if has_any else payload.rfind(b"}")
+        if has_any:
+            return None
+        return len(payload) - 1 if payload[-1] == _BRACE else payload.rfind(b"}")
 
 
 def _common_start(keys: list[bytes]) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from ._connection import connection_of
 from ._guard import guarded
+from ._operation import without_us
 from ._patching import unbound
 from ._subjects import Handling
 from ._telemetry import Telemetry
@@ -53,8 +54,8 @@ def wrap_api_request(original: Any, telemetry: Telemetry) -> Any:
 
     @wraps(original)
     async def api_request(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if telemetry.is_active:
-            _remember_prefix(self)
+        if telemetry.is_active and not _remember_prefix(self):
+            return await without_us(call, self, *args, **kwargs)
         return await call(self, *args, **kwargs)
 
     return api_request
@@ -70,8 +71,8 @@ def wrap_get_msg(original: Any, telemetry: Telemetry) -> Any:
     async def get_msg(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not telemetry.is_active:
             return await call(self, *args, **kwargs)
-        _remember_prefix(self)
-        message = await call(self, *args, **kwargs)
+        ask = call if _remember_prefix(self) else partial(without_us, call)
+        message = await ask(self, *args, **kwargs)
         if telemetry.settings.consumed_field == "strip":
             _strip(telemetry, message)
         return message
@@ -88,11 +89,15 @@ def _strip(telemetry: Telemetry, message: Any) -> None:
         message.data = telemetry.field.cut(message.data, member)
 
 
-@guarded(None)
-def _remember_prefix(context: Any) -> None:
+@guarded(False)
+def _remember_prefix(context: Any) -> bool:
+    """Whether a request of ``context`` is known for what it is. Another one has to go without us:
+    the server would refuse it for the field.
+    """
     prefix = context._prefix
     if isinstance(prefix, str) and not prefix.startswith("$"):
         connection_of(context._nc).add_api_prefix(prefix)
+    return True
 
 
 def wrap_subscribe_bind(original: Any) -> Any:

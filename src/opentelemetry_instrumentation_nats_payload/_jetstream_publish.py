@@ -116,15 +116,27 @@ def wrap_publish_async(original: Any, telemetry: Telemetry) -> Any:
             _forget(operation)
             raise
         close_operation(operation)
-        _watch(future, partial(_finish, telemetry, operation))
+        if not _watch(future, partial(_finish, telemetry, operation)):
+            _finish_unwatched(operation)
         return future
 
     return publish_async
 
 
-@guarded(None)
-def _watch(future: Any, finish: Callable[[Any], None]) -> None:
+@guarded(False)
+def _watch(future: Any, finish: Callable[[Any], None]) -> bool:
     future.add_done_callback(finish)
+    return True
+
+
+@guarded(None)
+def _finish_unwatched(operation: Operation) -> None:
+    """Another wrapper has returned no future: nobody will say what becomes of the message, save
+    that it was refused.
+    """
+    measured, operation.measured = operation.measured, None
+    if measured is not None:
+        measured.end()
 
 
 @guarded(None)
@@ -145,10 +157,16 @@ def _pending_operation(context: Any, args: Any, kwargs: Any) -> Operation | None
 @guarded(None)
 def _finish(telemetry: Telemetry, operation: Operation, future: asyncio.Future[Any]) -> None:
     """The future of a ``publish_async`` is done."""
-    operation.forget()
-    error = None if future.cancelled() else exception_of(future)
+    try:
+        error = None if future.cancelled() else exception_of(future)
+        ack = None if future.cancelled() or error is not None else future.result()
+    except Exception:
+        _finish_unwatched(operation)
+        raise
+    finally:
+        _forget(operation)
     if not future.cancelled() and error is None:
-        _acknowledged(telemetry, operation, future.result())
+        _acknowledged(telemetry, operation, ack)
     elif operation.measured is not None:
         operation.measured.end(error)
 
@@ -170,7 +188,7 @@ def wrap_async_reply(original: Any) -> Any:
         if _is_refused(operation, msg) and await _publish_again(self._nc, operation):
             return None
         try:
-            return await call(self, msg)
+            result = await call(self, msg)
         except Exception as error:
             _forget(operation)
             # The future may still be cancelled.
@@ -178,6 +196,8 @@ def wrap_async_reply(original: Any) -> Any:
             if measured is not None:
                 measured.end(error)
             raise
+        _forget(operation)
+        return result
 
     return handle
 

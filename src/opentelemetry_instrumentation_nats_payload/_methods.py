@@ -20,6 +20,7 @@ from . import (
     _jetstream,
     _jetstream_publish,
     _message_data,
+    _publish,
     _pull,
     _queues,
     _semconv,
@@ -44,7 +45,7 @@ def replace_methods(patches: PatchTable, telemetry: Telemetry) -> None:
 
 def _replace_client(patches: PatchTable, telemetry: Telemetry) -> None:
     wrapped = {"telemetry": telemetry}
-    patches.replace(Client, "publish", partial(_client.wrap_publish, **wrapped))
+    patches.replace(Client, "publish", partial(_publish.wrap_publish, **wrapped))
     patches.replace(Client, "request", partial(_client.wrap_request, **wrapped))
     connect = partial(_client.wrap_connect, patches=patches, **wrapped)
     patches.replace(Client, "connect", connect)

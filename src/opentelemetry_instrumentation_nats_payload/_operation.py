@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from functools import partial
 from time import time_ns
 from typing import Any, TypeVar
 
 from opentelemetry import context as context_api
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.trace import Span
 
 from . import _semconv
@@ -134,10 +135,16 @@ async def without_us(call: Callable[..., Awaitable[_Result]], *args: Any, **kwar
 
     A message that grew may be refused, and only its operation would know.
     """
+    context = context_api.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True)
+    return await in_context(context, partial(call, *args, **kwargs))
+
+
+async def in_context(context: Context, call: Callable[[], Awaitable[_Result]]) -> _Result:
+    """What ``call`` returns, with ``context`` current."""
     former = context_api.get_current()
-    context_api.attach(context_api.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True, former))
+    context_api.attach(context)
     try:
-        result = await call(*args, **kwargs)
+        result = await call()
     except GeneratorExit:  # the loop is gone, and this is the context of somebody else
         raise
     except BaseException:

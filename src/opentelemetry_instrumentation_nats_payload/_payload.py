@@ -27,9 +27,8 @@ from ._json import (
 from ._search import Name
 from ._splice import GAP, LARGE, Member, Slot, spliced, without
 
-__all__ = ["Member", "PayloadField", "Slot", "spliced"]
-
 _EMPTY_OBJECT = re.compile(rb"%b\{%b\}" % (GAP, GAP))
+_QUOTE = ord(b'"')
 # Each duplicate takes another look at the whole payload.
 _MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 100_000
 
@@ -59,7 +58,7 @@ class PayloadField:
         self._other = re.compile(rb'"(?<!\\")%b,' % flat)
         self._value = ValueReader(name)
         self._prefix = b"," + self.key + b":"
-        """What stands before the value where :meth:`splice` has written it."""
+        """What stands before the value where :meth:`insert` has written it."""
 
     def find(self, payload: bytes) -> Member | None:
         """The member, or None; of several the last, which is the one that parsers keep.
@@ -96,7 +95,7 @@ class PayloadField:
         return _member(payload, at, last.start(1), last.end(1))
 
     def read_spliced(self, payload: bytes, size: int) -> bytes | None:
-        """The value of ``size`` bytes that :meth:`splice` has written; None if there is none."""
+        """The value of ``size`` bytes that :meth:`insert` has written; None if there is none."""
         start = len(payload) - size - 1
         at = start - len(self._prefix)
         if at <= 0 or not payload.startswith(self._prefix, at) or payload[:1] != b"{":
@@ -110,22 +109,19 @@ class PayloadField:
         return payload.rfind(self.key) < 0 and not self._name.may_be_escaped(payload)
 
     def added_size(self, document_size: int) -> int:
-        """Bytes that :meth:`splice` adds with a document of so many, or one more."""
+        """Bytes that :meth:`insert` adds with a document of so many, or one more."""
         return len(self._prefix) + document_size
 
-    def splice(self, payload: bytes, document: bytes) -> bytes | None:
-        """``payload``, which has no such member, with one whose value is ``document``.
-
-        None if it is not one JSON object in UTF-8.
-        """
-        if as_object(payload) is None:
-            return None
-        return self.insert(payload, payload.rfind(b"}"), document)
-
     def insert(self, payload: bytes, brace: int, document: bytes) -> bytes:
-        """The same for a ``payload`` that is known to be an object; ``brace`` is its final one."""
+        """``payload``, a JSON object without such a member, with one whose value is ``document``.
+
+        Args:
+            payload: an object.
+            brace: where its final brace is.
+            document: an object, as JSON.
+        """
         prefix = self._prefix
-        if payload[1:2] != b'"' and _EMPTY_OBJECT.match(payload):
+        if payload[1] != _QUOTE and _EMPTY_OBJECT.match(payload):
             prefix = prefix[1:]
         return spliced(payload, brace, prefix + document, brace)
 

@@ -25,12 +25,12 @@ from ._following import arm, follow_nothing
 from ._guard import attempted, guarded, logger
 from ._measured import Measured
 from ._metrics import Metrics
-from ._payload import spliced
 from ._route import Route, routes_of
 from ._series import Outcome
+from ._splice import spliced
 from ._subjects import INBOX_PREFIXES, Handling
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry
+from ._telemetry import Telemetry, end_span
 from ._w3c import DOCUMENT_SIZE, SPAN_KEY, document_of, span_of
 
 # On Python 3.11, a look at a member of an enumeration costs as much as two function calls.
@@ -62,7 +62,7 @@ def is_passed_by(telemetry: Telemetry, message: Any) -> bool:
         return False
     # No SDK, and nothing to pass on: neither now nor before.
     data = message.data
-    return type(data) is bytes and telemetry.has_no_field(data)
+    return type(data) is bytes and telemetry.fields.are_absent(data)
 
 
 def start_plain_process(
@@ -93,46 +93,62 @@ def start_plain_process(
         return UNUSUAL
     document = telemetry.field.read_spliced(data, DOCUMENT_SIZE)
     origin = None if document is None else span_of(document)
-    if origin is None and not telemetry.has_no_field(data):
+    if origin is None and not telemetry.fields.are_absent(data):
         return UNUSUAL
     tracer = telemetry.tracer() if route.handling is _TRACE else None
     if tracer is None:
         return _pass_on(telemetry, subscriber, message, data, origin)
+    return _trace(telemetry, subscriber, message, route, tracer, data, origin)
+
+
+def _trace(
+    telemetry: Telemetry,
+    subscriber: Subscriber,
+    message: Any,
+    route: Route,
+    tracer: Tracer,
+    data: bytes,
+    origin: Span | None,
+) -> Work | Unusual | None:
+    """Start the span of a message that has nothing unusual."""
     metrics = telemetry.metrics()
     started_at = time_ns()
     span = _start_span(tracer, route, origin, started_at)
     if span is None:
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
-    work = _work(Measured(span, metrics, route.series, started_at), span, origin, subscriber)
-    _begin(telemetry, message, work, data)
+    measured = Measured(span, metrics, route.series, started_at)
+    work = _begin(telemetry, subscriber, message, measured, span, origin)
+    if work is None:
+        end_span(span)
+        return None
+    if origin is not None:
+        _hand_over(telemetry, message, work, data)
     if metrics is not None:
         _count(metrics, route, origin)
     return work
 
 
-def _work(
-    measured: Measured | None, span: Span, origin: Span | None, subscriber: Subscriber
+@guarded(None)
+def _begin(
+    telemetry: Telemetry,
+    subscriber: Subscriber,
+    message: Any,
+    measured: Measured | None,
+    span: Span,
+    origin: Span | None,
 ) -> Work:
-    """The work on a message from ``origin``, with ``span`` current."""
+    """Make a context with ``span`` current, for a message from ``origin``."""
     if not has_met_message.get():
         has_met_message.set(True)  # for good: this task of nats-py's does nothing else
     creation = None if origin is None else origin.get_span_context()
-    delivery = Delivery(Context({SPAN_KEY: span}), creation, subscriber)
-    return Work(span, delivery, measured)
-
-
-@guarded(None)
-def _begin(telemetry: Telemetry, message: Any, work: Work, data: bytes) -> None:
-    """Make the context of the message current, and let the application see it."""
-    delivery = work.delivery
-    if delivery is None or delivery.context is None:
-        return
+    context = Context({SPAN_KEY: span})
+    delivery = Delivery(context, creation, subscriber)
+    work = Work(span, delivery, measured)
     arm(telemetry, delivery)
-    work.begin(delivery.context)
     message.__dict__[ATTRIBUTE] = delivery
-    if delivery.creation is not None:
-        message.__dict__["data"] = _handed_over(telemetry, data, work)
+    work.begin(context)
+    return work
 
 
 def _pass_on(
@@ -146,8 +162,9 @@ def _pass_on(
             return UNUSUAL
         follow_nothing(telemetry, message)
         return None
-    work = _work(None, origin, origin, subscriber)
-    _begin(telemetry, message, work, data)
+    work = _begin(telemetry, subscriber, message, None, origin, origin)
+    if work is not None:
+        _hand_over(telemetry, message, work, data)
     return work
 
 
@@ -184,8 +201,13 @@ def _start_span(tracer: Tracer, route: Route, origin: Span | None, started_at: i
     return tracer.start_span(name, parent, _CONSUMER, attributes, links, started_at)
 
 
-def _handed_over(telemetry: Telemetry, data: bytes, work: Work) -> bytes:
-    """What the application sees of ``data``, which has our field, as ``consumed_field`` says."""
+@guarded(None)
+def _hand_over(telemetry: Telemetry, message: Any, work: Work, data: bytes) -> None:
+    """Let the application see ``data``, which has our field, as ``consumed_field`` says."""
+    message.__dict__["data"] = _handed_over(telemetry, work, data)
+
+
+def _handed_over(telemetry: Telemetry, work: Work, data: bytes) -> bytes:
     mode, context = telemetry.settings.consumed_field, None
     if mode == "keep":
         return data

@@ -21,6 +21,7 @@ from ._carrier import Received, send
 from ._connection import Connection, connection_of, discount, growth
 from ._continuation import CONTINUED_KEY, WORK_KEY
 from ._coverage import outcome_of, sent_outcome
+from ._fields import NO_OBJECT
 from ._following import QUEUE_KEY, note_begun
 from ._guard import attempted, guarded, logger
 from ._measured import Measured
@@ -29,7 +30,7 @@ from ._operation import has_open_operation
 from ._reply import handling_of_request
 from ._route import Route, routes_of
 from ._subjects import Handling
-from ._telemetry import Telemetry
+from ._telemetry import Telemetry, end_span
 from ._w3c import DOCUMENT_SIZE, SPAN_KEY, document_of
 
 # On Python 3.11, a look at a member of an enumeration costs as much as two function calls.
@@ -109,17 +110,36 @@ def start_plain_publish(
     tracer = telemetry.tracer() if route.handling is _TRACE else None
     if tracer is None:
         return _pass_on(telemetry, client, connection, subject, payload, context)
+    return _trace(telemetry, client, connection, route, tracer, subject, payload, context)
+
+
+def _trace(
+    telemetry: Telemetry,
+    client: Any,
+    connection: Connection,
+    route: Route,
+    tracer: Tracer,
+    subject: str,
+    payload: bytes,
+    context: Context,
+) -> Publish | None:
+    """Start the span of a message that has nothing unusual, unless its payload has."""
     if not _may_grow(telemetry, client, connection, subject, payload):
         return UNUSUAL
+    brace = telemetry.fields.place(payload)
+    if brace is None:
+        return UNUSUAL  # it has one already
     metrics = telemetry.metrics()
     started_at = time_ns()
     span = _start_span(tracer, route, context, started_at)
     if span is None:
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
-    publish = Publish(Measured(span, metrics, route.series, started_at), True, payload, None, 0)
-    _write(telemetry, client, connection, subject, publish, span, context)
-    if metrics is not None:
+    measured = Measured(span, metrics, route.series, started_at)
+    publish = _started(telemetry, client, connection, measured, subject, payload, brace, context)
+    if publish is None:
+        end_span(span)
+    elif metrics is not None:
         _note_outcome(telemetry, publish, route, subject, payload)
     return publish
 
@@ -170,11 +190,13 @@ def _pass_on(
     document = document_of(outer.get_span_context())
     if document is None or not _may_grow(telemetry, client, connection, subject, payload):
         return UNUSUAL
-    sent = telemetry.field.splice(payload, document)
-    if sent is None:
+    brace = telemetry.fields.place(payload)
+    if brace is None:
+        return UNUSUAL
+    if brace == NO_OBJECT:
         return None
     publish = Publish(None, True, payload, None, 0)
-    _replace_payload(client, publish, sent)
+    _replace_payload(client, publish, telemetry.field.insert(payload, brace, document))
     return publish
 
 
@@ -187,34 +209,42 @@ def _start_span(tracer: Tracer, route: Route, context: Context, started_at: int)
 def _may_grow(
     telemetry: Telemetry, client: Any, connection: Connection, subject: str, payload: bytes
 ) -> bool:
-    """Whether there is no context in ``payload``, and one may be added."""
+    """Whether a context may be added to ``payload``."""
     size = len(payload) + telemetry.field.added_size(DOCUMENT_SIZE)
     if size > connection.max_payload or not client.is_connected:
         return False
-    return telemetry.size_limits.allow(subject, size) and telemetry.has_no_field(payload)
+    return telemetry.size_limits.allow(subject, size)
 
 
 @guarded(None)
-def _write(
+def _started(
     telemetry: Telemetry,
     client: Any,
     connection: Connection,
+    measured: Measured,
     subject: str,
-    publish: Publish,
-    span: Span,
+    payload: bytes,
+    brace: int,
     context: Context,
-) -> None:
-    """Write the context of ``span`` into the payload, if that is a JSON object."""
+) -> Publish | None:
+    """The publish, with the context before the final ``brace`` of the payload, if it has one."""
+    publish = Publish(measured, True, payload, None, 0)
+    span = measured.span
+    if span is None:
+        return None
     span_context = span.get_span_context()
     if telemetry.follows_handoff and not (context and _is_continued(context)):
         note_begun(span_context[0], context)
+    if brace == NO_OBJECT:
+        return publish
     document = document_of(span_context)
     if document is not None:
-        sent = telemetry.field.splice(publish.payload, document)
+        sent = telemetry.field.insert(payload, brace, document)
     else:  # a sampler has added a tracestate
-        sent = _with_tracestate(telemetry, connection, subject, publish.payload, span, context)
+        sent = _with_tracestate(telemetry, connection, subject, payload, span, context)
     if sent is not None:
         _replace_payload(client, publish, sent)
+    return publish
 
 
 def _is_continued(context: Context) -> bool:

@@ -33,7 +33,7 @@ from ._measured import Measured
 from ._reply import with_handling, with_reply
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry
+from ._telemetry import Telemetry, end_span
 
 
 @guarded(None)
@@ -53,14 +53,27 @@ def start_process(telemetry: Telemetry, subscriber: Subscriber, message: Any) ->
     tracer = telemetry.tracer() if is_traced else None
     started_at = time_ns()
     span = tracer and _start_own_span(telemetry, tracer, consumed, started_at)
+    try:
+        return _begin(telemetry, consumed, context, span, started_at)
+    except BaseException:
+        if span is not None:
+            end_span(span)
+        raise
+
+
+def _begin(
+    telemetry: Telemetry, consumed: Consumed, context: Context, span: Span | None, started_at: int
+) -> Work | None:
+    message = consumed.message
     measured = measure(telemetry, consumed, span, started_at, is_delivery=True)
+    measured = measured or (span and Measured(span, None, None, started_at))
     if span is not None:
         context = trace.set_span_in_context(span, context)
-    hand_over(telemetry, consumed.message, consumed.member, context if span is not None else None)
+    hand_over(telemetry, message, consumed.member, context if span is not None else None)
     if measured is None and not context and not context_api.get_current():
         follow_nothing(telemetry, message)
         return None
-    delivery = Delivery(context, consumed.creation, subscriber)
+    delivery = Delivery(context, consumed.creation, consumed.subscriber)
     arm(telemetry, delivery)
     remember(message, delivery)
     return begin(telemetry, measured, context, delivery, consumed)

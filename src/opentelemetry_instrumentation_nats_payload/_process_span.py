@@ -17,13 +17,13 @@ from ._carrier import receive
 from ._connection import Connection, connection_of
 from ._consumed import Consumed, context_of
 from ._continuation import Work, ambient
-from ._delivery import Delivery, current_delivery, delivery_of, remember
+from ._delivery import Delivery, current_delivery, delivery_of, recipient_of, remember
 from ._guard import guarded
+from ._measured import Measured
 from ._process import begin, finish_process, measure, start_span
 from ._reply import with_reply
 from ._subjects import Destination, Handling
-from ._subscriber import Subscriber
-from ._telemetry import Telemetry, current, current_or_default
+from ._telemetry import Telemetry, current, current_or_default, end_span
 
 
 @contextmanager
@@ -92,15 +92,19 @@ def _start(message: Any) -> Work | None:
     links = () if delivery.creation is None else (Link(delivery.creation),)
     started_at = time_ns()
     span = tracer and start_span(telemetry, tracer, consumed, parent, links, started_at)
-    measured = measure(telemetry, consumed, span, started_at) if is_traced else None
-    context = parent if span is None else trace.set_span_in_context(span, parent)
-    return begin(telemetry, measured, context, delivery, consumed)
+    try:
+        measured = measure(telemetry, consumed, span, started_at) if is_traced else None
+        measured = measured or (span and Measured(span, None, None, started_at))
+        context = parent if span is None else trace.set_span_in_context(span, parent)
+        return begin(telemetry, measured, context, delivery, consumed)
+    except BaseException:
+        if span is not None:
+            end_span(span)
+        raise
 
 
 def _consumed(telemetry: Telemetry, destination: Destination, message: Any) -> Consumed:
-    delivery = delivery_of(message)
-    subscriber = delivery.subscriber if delivery else None
-    subscriber = subscriber or Subscriber(message._client, "", "")
+    delivery, subscriber = delivery_of(message), recipient_of(message)
     # Of a message that was pickled, the client is unknown.
     connection = connection_of(subscriber.client) if subscriber.client else Connection()
     inbox = connection.inbox_template(message.subject)

@@ -27,7 +27,8 @@ from ._plain_publish import Publish
 from ._reply import is_echo
 from ._role import Role
 from ._sender import Sender, measure, sender_of, start_send_span
-from ._telemetry import Telemetry, described
+from ._series import Outcome
+from ._telemetry import Telemetry, described, end_span
 
 
 @guarded(None)
@@ -94,7 +95,12 @@ def _start_unsent(telemetry: Telemetry, operation: Operation, client: Any) -> No
     sender = sender_of(telemetry, client, operation, message.subject, context)
     if sender is not None:
         span = start_send_span(sender, message, context, None, operation.started_at)
-        operation.measured = measure(sender, span, operation.started_at)
+        try:
+            operation.measured = measure(sender, span, operation.started_at)
+        except Exception:
+            if span is not None:
+                end_span(span)
+            raise
 
 
 def _start(
@@ -113,25 +119,44 @@ def _start(
         # Handed to a thread or a queue, and published from there: it stays in its trace.
         context = Context({**context, **embedded.context})
     span = start_send_span(sender, cleaned, context, chosen, started_at)
-    if span is not None:
-        if telemetry.publish_hook is not None and span.is_recording():
-            _call_hook(telemetry.publish_hook, span, message)
-        context = trace.set_span_in_context(span, context)
-        if telemetry.follows_handoff and not is_continued:
-            _note_begun(span)
-    sent, is_written = None, False
-    if received is not None and chosen is None:
-        sent, is_written = _write(telemetry, sender, cleaned, received, context)
-    _log(message.subject, embedded, chosen, sent, context)
-    measured = measure(sender, span, started_at)
-    if measured is not None and sender.metrics is not None:
-        outcome: str | None = _semconv.REPLY
-        if sender.role.propagates:
+    try:
+        if span is not None:
+            if telemetry.publish_hook is not None and span.is_recording():
+                _call_hook(telemetry.publish_hook, span, message)
+            context = trace.set_span_in_context(span, context)
+            if telemetry.follows_handoff and not is_continued:
+                _note_begun(span)
+        sent, is_written = None, False
+        if received is not None and chosen is None:
+            sent, is_written = _write(telemetry, sender, cleaned, received, context)
+        _log(message.subject, embedded, chosen, sent, context)
+        measured = measure(sender, span, started_at)
+        if measured is not None and sender.metrics is not None:
             written = sent if is_written else None
-            outcome = outcome_of(telemetry, cleaned, received, chosen, written, context)
-        measured.outcome = sent_outcome(outcome or _semconv.FAILED, sender.role.template)
-        measured.is_refusable = sender.operation is not None and sender.operation.is_refusable
-    return _started(sender, measured, message, sent or cleaned)
+            outcome = _outcome(telemetry, sender, cleaned, received, chosen, written, context)
+            measured.outcome = outcome
+            measured.is_refusable = sender.operation is not None and sender.operation.is_refusable
+        return _started(sender, measured, message, sent or cleaned)
+    except BaseException:
+        if span is not None:
+            end_span(span)  # the message goes out without us
+        raise
+
+
+def _outcome(
+    telemetry: Telemetry,
+    sender: Sender,
+    message: Outgoing,
+    received: Received | None,
+    chosen: SpanContext | None,
+    sent: Outgoing | None,
+    context: Context,
+) -> Outcome:
+    """What becomes of the context of ``message``."""
+    outcome: str | None = _semconv.REPLY
+    if sender.role.propagates:
+        outcome = outcome_of(telemetry, message, received, chosen, sent, context)
+    return sent_outcome(outcome or _semconv.FAILED, sender.role.template)
 
 
 @guarded(None)

@@ -15,8 +15,13 @@ _MAX_SUBJECTS = 4096
 """There may be one for each message."""
 
 
+def are_global(*providers: object) -> bool:
+    """Whether none of ``providers`` was given, so that those of the process are taken."""
+    return ARE_KNOWN and all(provider is None for provider in providers)
+
+
 def are_unset() -> bool:
-    """Whether nobody has set up an SDK for the whole process; only where ``ARE_KNOWN``."""
+    """Whether nobody has set up an SDK for the whole process; only where they ``are_global``."""
     return trace._TRACER_PROVIDER is None and metrics._METER_PROVIDER is None
 
 

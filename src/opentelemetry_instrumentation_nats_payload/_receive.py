@@ -36,7 +36,7 @@ from ._measured import Measured
 from ._reply import with_reply
 from ._subjects import Handling, is_reserved
 from ._subscriber import Subscriber
-from ._telemetry import Telemetry
+from ._telemetry import Telemetry, end_span
 
 
 class Reception(NamedTuple):
@@ -95,38 +95,50 @@ def receive_one(
     # In the trace of the message the wait, maybe since long before it was sent, is no part.
     started_at = time_ns() if outer is None else reception.started_at
     span = tracer and _start_span(telemetry, tracer, reception, consumed, outer, more, started_at)
+    try:
+        _hand_over(telemetry, reception, consumed, span, context, outer)
+        measured = _measured(telemetry, reception, consumed, span, started_at)
+        (measured or Measured(span, None, None, started_at)).end()
+    except BaseException:
+        if span is not None:
+            end_span(span)
+        raise
+
+
+def _hand_over(
+    telemetry: Telemetry,
+    reception: Reception,
+    consumed: Consumed,
+    span: Span | None,
+    context: Context,
+    outer: Context | None,
+) -> None:
+    refreshed: Context | None = None
     if span is not None and outer is None:
-        context = trace.set_span_in_context(span, context)
-    hand_over(
-        telemetry,
-        consumed.message,
-        consumed.member,
-        context if span is not None and outer is None else None,
-    )
+        refreshed = context = trace.set_span_in_context(span, context)
+    hand_over(telemetry, consumed.message, consumed.member, refreshed)
     hand_to_task(telemetry, consumed, context)
     if span is not None and telemetry.receive_hook is not None and span.is_recording():
         call_hook(telemetry.receive_hook, span, ReceiveDetails((details_of(consumed),)))
     if reception.source is not None:
         _continue(telemetry, reception.source, consumed, context, outer)
-    _end(telemetry, reception, consumed, span, started_at)
 
 
 @guarded(None)
-def _end(
+def _measured(
     telemetry: Telemetry,
     reception: Reception,
     consumed: Consumed,
     span: Span | None,
     started_at: int,
-) -> None:
+) -> Measured:
     metrics = telemetry.metrics()
     if metrics is None:
-        Measured(span, None, None, started_at).end()
-        return
+        return Measured(span, None, None, started_at)
     series = series_of(consumed, reception.operation, _semconv.TYPE_RECEIVE)
     count_delivery(metrics, consumed, series)
     is_timed = consumed.destination.handling is Handling.TRACE
-    Measured(span, metrics, series, started_at, is_timed=is_timed).end()
+    return Measured(span, metrics, series, started_at, is_timed=is_timed)
 
 
 @guarded(None)
@@ -180,11 +192,12 @@ def fail_receive(telemetry: Telemetry, reception: Reception, error: Exception) -
         return
     template = destination.template or subscriber.template
     tracer = telemetry.tracer() if outer is not None else None
-    span = tracer and _start_failed(tracer, reception, connection, template, outer)
     series = subscribed_series(
         reception.operation, _semconv.TYPE_RECEIVE, template, subscriber, connection
     )
-    Measured(span, telemetry.metrics(), series, reception.started_at).end(error)
+    metrics = telemetry.metrics()
+    span = tracer and _start_failed(tracer, reception, connection, template, outer)
+    Measured(span, metrics, series, reception.started_at).end(error)
 
 
 @guarded(None)

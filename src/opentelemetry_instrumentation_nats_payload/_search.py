@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 from ._splice import GAP, LARGE
 
 # The closing quote is optional, so that an unclosed string is not tried from every quote in it.
 _STRING = re.compile(rb'"(?:[^"\\]+|\\.)*"?', re.DOTALL)
+# A quote that follows a backslash is inside a string. Any other one that stands before the name
+# opens a key: were it to close a string, the name could not follow. The quote comes first, because
+# a search for a literal is five times as fast.
+_KEY = rb'"(?<!\\")%b"%b:%b'
 # How much is looked at before a place counts as not known: spellings of the name; quotes and
 # escapes, where one of these may be escaped; quotes and backslashes behind it, and duplicates,
 # where there are several.
@@ -28,11 +33,19 @@ class Name:
 
     def __init__(self, name: str) -> None:
         self.key = f'"{name}"'.encode()
-        # A quote that follows a backslash is inside a string. Any other one that stands before
-        # the name opens a key: were it to close a string, the name could not follow. The quote
-        # comes first, because a search for a literal is five times as fast.
-        self._keys = re.compile(rb'"(?<!\\")%b"%b:%b' % (_spellings(name), GAP, GAP))
-        self._escapes = re.compile(b"|".join(map(_escape, sorted(set(name)))))
+        self._name = name
+        self._literal_key = re.compile(_KEY % (re.escape(name.encode()), GAP, GAP))
+        escapes = b"|".join(sorted(set(map(_digits, name))))
+        self._escapes = re.compile(rb"\\u00(?:%b)" % escapes)
+
+    @cached_property
+    def _any_key(self) -> re.Pattern[bytes]:
+        """A pattern for the key with any of its characters escaped.
+
+        To compile it takes half a millisecond, and nobody writes such a key.
+        """
+        spellings = (rb"(?:%b|\\u00%b)" % (re.escape(c.encode()), _digits(c)) for c in self._name)
+        return re.compile(_KEY % (b"".join(spellings), GAP, GAP))
 
     def may_be_escaped(self, payload: bytes) -> bool:
         """Whether there may be a spelling of the name with escapes in ``payload``."""
@@ -55,12 +68,12 @@ class Name:
 
     def _places(self, document: bytes) -> list[tuple[int, int]]:
         """Where the name is a key, or part of a string; nothing where it occurs too often."""
-        if b"\\" not in document or document.rfind(ESCAPE) < 0:
+        if not self._has_own_escapes(document):
             found = self._literal_places(document)
         elif document.count(b'"') <= _MAX_QUOTES:
-            found = [key.span() for key in self._keys.finditer(document)]
+            found = [key.span() for key in self._any_key.finditer(document)]
         else:
-            found = [] if self._has_own_escapes(document) else self._literal_places(document)
+            found = []
         return found if len(found) <= _MAX_KEYS else []
 
     def _literal_places(self, document: bytes) -> list[tuple[int, int]]:
@@ -68,7 +81,7 @@ class Name:
         found: list[tuple[int, int]] = []
         at = document.rfind(self.key)
         while at >= 0 and len(found) <= _MAX_KEYS:
-            key = self._keys.match(document, at)
+            key = self._literal_key.match(document, at)
             found.append(key.span() if key else (at, len(document)))
             at = document.rfind(self.key, 0, at + len(self.key) - 1)
         return found[::-1]
@@ -104,11 +117,7 @@ def _depth_change(segment: bytes) -> int:
     return bare.count(b"{") + bare.count(b"[") - bare.count(b"}") - bare.count(b"]")
 
 
-def _escape(char: str) -> bytes:
-    """A pattern for ``char`` spelled as a JSON escape, in either case of its digits."""
-    return b"\\\\u(?i:%04x)" % ord(char)
-
-
-def _spellings(name: str) -> bytes:
-    """A pattern for ``name`` with any of its characters escaped."""
-    return b"".join(b"(?:%b|%b)" % (re.escape(c.encode()), _escape(c)) for c in name)
+def _digits(char: str) -> bytes:
+    """A pattern for the last two digits of ``char`` as a JSON escape, in either case."""
+    digits = f"{ord(char):02x}"
+    return "".join(d if d.isdecimal() else f"[{d}{d.upper()}]" for d in digits).encode()

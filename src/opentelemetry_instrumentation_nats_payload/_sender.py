@@ -98,9 +98,10 @@ def start_send_span(
     is_producer = role.propagates and chosen is None
     kind = SpanKind.PRODUCER if is_producer else SpanKind.CLIENT
     links = () if chosen is None else (Link(chosen),)
+    is_captured = sender.capture is not None and is_sendable(message.headers)
+    headers = message.headers if is_captured else None
     span = tracer.start_span(role.span_name, context, kind, attributes, links, started_at)
     if sender.capture is not None:
-        headers = message.headers if is_sendable(message.headers) else None
         sender.capture.add(span, message.subject, message.payload, headers)
     return span
 

@@ -14,12 +14,11 @@ from . import _semconv
 from ._connection import connection_of
 from ._consumed import Consumed, attributes_of, series_of
 from ._continuation import ambient
-from ._delivery import delivery_of
+from ._delivery import delivery_of, recipient_of
 from ._guard import guarded
 from ._measured import Measured
 from ._patching import unbound
 from ._subjects import Handling
-from ._subscriber import Subscriber
 from ._telemetry import Telemetry
 
 # Raised before anything is sent; the automatic acknowledgement after one by hand ends like that.
@@ -67,14 +66,13 @@ def _record(
     tracer, metrics = telemetry.tracer(), telemetry.metrics()
     if (tracer is None and metrics is None) or not is_instrumentation_enabled():
         return
-    delivery = delivery_of(message)
-    subscriber = delivery.subscriber if delivery else None
-    subscriber = subscriber or Subscriber(message._client, "", "")
+    delivery, subscriber = delivery_of(message), recipient_of(message)
     connection = connection_of(subscriber.client)
     consumed = Consumed(message, subscriber, connection, destination, None)
     creation = delivery.creation if delivery else None
     # Where no span of the application's goes on, it belongs to the trace of the message.
     context = ambient() or (delivery and delivery.context) or context_api.get_current()
+    series = series_of(consumed, operation, _semconv.TYPE_SETTLE)
     span = tracer and tracer.start_span(
         _semconv.span_name(operation, consumed.template or message.subject),
         context,
@@ -83,5 +81,4 @@ def _record(
         () if creation is None else (Link(creation),),
         started_at,
     )
-    series = series_of(consumed, operation, _semconv.TYPE_SETTLE)
     Measured(span, metrics, series, started_at).end(error)
