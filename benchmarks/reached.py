@@ -8,7 +8,7 @@ from .codec import COPY, INJECT, READ, REFRESH, SIZES, STRIP, VALIDATION, Codec
 from .instrumentations import OTHER
 from .modes import NO_SDK, SAMPLED, SAMPLED_OUT
 from .results import Results, Spread
-from .startup import IN_CODE, Startup
+from .startup import Startup
 from .tables import Table
 from .variants import BARE, EXCLUDED, LIMIT, METRICS, PASSING_ON, PLUGIN, PROPAGATE_ONLY
 
@@ -63,10 +63,10 @@ def _of_codec(codec: Codec) -> Iterator[Row]:
 
 def _of_startup(startup: Startup) -> Iterator[Row]:
     for added in startup.added:
-        if (added.service, added.instrumentation) == (IN_CODE, PLUGIN):
+        if added.instrumentation == PLUGIN:
             together = added.import_ms + added.instrument_ms
-            yield ("Start-up: CPU ms", "30", f"{together:.1f}", "")
-            yield ("Start-up: MiB of RSS", "3", f"{added.mebibytes:.1f}", "")
+            yield (f"Start-up, {added.service}: CPU ms", "30", f"{together:.1f}", "")
+            yield (f"Start-up, {added.service}: MiB of RSS", "3", f"{added.mebibytes:.1f}", "")
 
 
 def _row(text: str, aim: float, ratio: Spread) -> Row:

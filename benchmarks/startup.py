@@ -13,11 +13,9 @@ from tempfile import TemporaryDirectory
 from .fragments import Part, run_alone
 from .imports import Import, measure_imports, tables_of_imports
 from .instrumentations import OTHER, has_other
-from .starts import BASE, IN_CODE, MEASURE, SERVICES, Runner
+from .starts import BASE, MEASURE, SERVICES, Runner
 from .tables import Table, number
 from .variants import PLUGIN
-
-__all__ = ["IN_CODE", "Added", "Startup", "measure", "part"]
 
 _ROUNDS, _QUICK_ROUNDS = 15, 3
 
