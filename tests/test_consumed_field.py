@@ -253,6 +253,33 @@ async def test_a_message_class_without_room_gives_the_context_it_carries(
     monkeypatch.undo()
 
 
+class _PackedMsg(Msg):
+    """What it keeps is not what it says: an application's, which unpacks its messages."""
+
+    @property
+    def data(self) -> bytes:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return bytes(self.__dict__["data"]).replace(b"packed:", b"")
+
+    @data.setter
+    def data(self, value: bytes) -> None:
+        self.__dict__["data"] = value
+
+
+async def test_a_message_class_that_unpacks_its_data_gives_the_context_in_it(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The field is looked for in what the application sees."""
+    monkeypatch.setattr(Client, "msg_class", _PackedMsg)
+    nc = await connect()
+    await nc.subscribe("field.packed", cb=inbox.callback)
+    await nc.publish("field.packed", b'packed:{"a":1' + field(7, 8) + b"}")
+    message: Any = await inbox.messages.get()
+    assert message.data.startswith(b"{")
+    found = [(span.name, span.trace) for span in spans.spans() if span.kind == "CONSUMER"]
+    monkeypatch.undo()
+    assert found == [("process field.packed", 7)]
+
+
 async def test_the_context_is_freed_with_the_message(
     connect: Connect, inbox: Inbox, spans: Instrumentation
 ) -> None:

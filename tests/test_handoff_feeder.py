@@ -98,6 +98,31 @@ async def test_a_feeder_with_many_messages_on_their_way_begins_a_trace_with_each
     assert len(set(found)) == len(found) == 120
 
 
+async def test_a_feeder_of_large_batches_begins_a_trace_with_each(
+    connect: Connect, instrumentation: Instrumentation
+) -> None:
+    """However many messages it publishes in one trace, it knows that this is its own."""
+    instrumentation.start(follow_handoff="all")
+    tracer = instrumentation.provider.get_tracer("feeder")
+    nc, done = await connect(), Queue()
+
+    async def tell(message: Msg) -> None:
+        if message.data.startswith(b'{"last"'):
+            done.put_nowait(message)
+
+    await nc.subscribe("feeder.batch", cb=tell)
+    await settle(nc)
+    traces: set[int] = set()
+    for _ in range(2):
+        with tracer.start_as_current_span("batch") as span:
+            traces.add(span.get_span_context().trace_id)
+            for _ in range(1000):
+                await nc.publish("feeder.batch", b'{"a":1}')
+            await nc.publish("feeder.batch", b'{"last":1}')
+        _look(await done.get())
+    assert len(traces) == 2
+
+
 async def test_the_trace_of_a_message_that_is_passed_on_is_not_the_task_s_own(
     connect: Connect, instrumentation: Instrumentation
 ) -> None:

@@ -139,7 +139,7 @@ class Connection:
         start = prefix + "."
         if start not in self.api_prefixes:
             self.api_prefixes = (*self.api_prefixes, start)
-            self.routes = Routes()  # some may be of requests to it
+            self.routes.clear()  # some may be to subjects of it
 
     def is_api_request(self, subject: str) -> bool:
         """Whether ``subject`` belongs to a JetStream API that does not start with ``$``.

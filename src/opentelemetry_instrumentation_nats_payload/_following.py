@@ -78,6 +78,8 @@ def note_begun(trace_id: int, context: Context) -> None:
     if begun is None or begun.task() is not task:
         begun = _Begun(task)
         _begun.set(begun)
+    if trace_id in begun.traces:
+        return
     begun.traces.add(trace_id)
     begun.order.append(trace_id)
     if len(begun.order) > _MAX_BEGUN:

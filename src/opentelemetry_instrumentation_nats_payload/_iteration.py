@@ -81,17 +81,17 @@ def wrap_aiter(original: Any, telemetry: Telemetry) -> Any:
     @wraps(original)
     def aiter_(self: Any) -> Any:
         iterator = call(self)
-        return _Loop(iterator) if telemetry.is_active and _is_loop() else iterator
+        return _Loop(iterator) if telemetry.is_active and _is_loop(sys._getframe(1)) else iterator
 
     return aiter_
 
 
 @guarded(False)
-def _is_loop() -> bool:
-    """Whether it is ``async for`` that asks for an iterator, maybe through a ``__aiter__`` of the
-    application's. ``aiter()`` gets what it gets of nats-py: an iterator is its own.
+def _is_loop(frame: FrameType | None) -> bool:
+    """Whether it is ``async for`` that asks for an iterator in ``frame``, maybe through a
+    ``__aiter__`` of the application's. ``aiter()`` gets what it gets of nats-py: an iterator is its
+    own.
     """
-    frame: FrameType | None = sys._getframe(3)  # of guarded's caller's caller
     while frame is not None and frame.f_code.co_name == "__aiter__":
         frame = frame.f_back
     return frame is not None and frame.f_code.co_code[frame.f_lasti] == _GET_AITER

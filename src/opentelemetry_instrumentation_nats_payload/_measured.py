@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import time_ns
+from typing import Any
 
 from opentelemetry.trace import Span
 
@@ -103,3 +104,35 @@ class Measured:
         self._count_outcome()
         if self._is_timed:
             metrics.record(series, max(ended_at - self._started_at, 0) / _NANOSECONDS)
+
+
+class Publish:
+    """A publish under way.
+
+    Args:
+        measured: what ends with it, or later; None where nothing is recorded.
+        is_whole: whether that ends with the publish, and is no longer operation.
+        payload: what goes out.
+        headers: what goes out with it.
+        added: bytes of that which are ours.
+
+    Attributes:
+        counted: bytes that wait in the client, without ``added``.
+    """
+
+    __slots__ = ("added", "counted", "headers", "is_whole", "measured", "payload")
+
+    def __init__(
+        self,
+        measured: Measured | None,
+        is_whole: bool,
+        payload: Any,
+        headers: dict[str, str] | None,
+        added: int,
+    ) -> None:
+        self.measured = measured
+        self.is_whole = is_whole
+        self.payload = payload
+        self.headers = headers
+        self.added = added
+        self.counted = 0

@@ -79,7 +79,7 @@ def start_plain_process(
     subject = message.subject
     route = routes_of(subscriber, telemetry, subscriber.client._server_info).get(subject)
     if route is None:
-        route = _new_route(telemetry, subscriber, subject)
+        route = _new_route(telemetry, subscriber, message)
     if route is None:
         return UNUSUAL
     if route.handling is _IGNORE:
@@ -168,8 +168,13 @@ def _pass_on(
     return work
 
 
-def _new_route(telemetry: Telemetry, subscriber: Subscriber, subject: str) -> Route | None:
-    """The route from ``subject``, remembered; None for one that is not the application's."""
+def _new_route(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Route | None:
+    """The route of ``message``, remembered; None for one that is not the application's, and where
+    its class, which is that of the client, has its data elsewhere.
+    """
+    subject: str = message.subject
+    if not _has_plain_data(type(message)):
+        return None
     connection = connection_of(subscriber.client)
     if subject.startswith(connection.passing_prefixes):
         return None  # before it is classified, which is remembered
@@ -190,6 +195,12 @@ def _new_route(telemetry: Telemetry, subscriber: Subscriber, subject: str) -> Ro
         Outcome(_semconv.NATS_PROPAGATION_SOURCE, _semconv.PAYLOAD, template),
     )
     return routes_of(subscriber, telemetry, connection.info).remember(subject, route)
+
+
+def _has_plain_data(message_class: type) -> bool:
+    """Whether ``data`` is nats-py's own attribute, and not what a subclass makes of it."""
+    owner = next((c for c in message_class.__mro__ if "data" in c.__dict__), None)
+    return owner is not None and owner.__module__ == "nats.aio.msg"
 
 
 @attempted

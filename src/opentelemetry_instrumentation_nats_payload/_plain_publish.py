@@ -23,8 +23,8 @@ from ._continuation import CONTINUED_KEY, WORK_KEY
 from ._coverage import outcome_of, sent_outcome
 from ._fields import NO_OBJECT
 from ._following import QUEUE_KEY, note_begun
-from ._guard import attempted, guarded, logger
-from ._measured import Measured
+from ._guard import attempted, guarded, logger, report_from
+from ._measured import Measured, Publish
 from ._message import Outgoing
 from ._operation import has_open_operation
 from ._reply import handling_of_request
@@ -38,38 +38,6 @@ _TRACE, _IGNORE = Handling.TRACE, Handling.IGNORE
 _PRODUCER = SpanKind.PRODUCER
 _PLAIN_KEYS = frozenset((SPAN_KEY, WORK_KEY, CONTINUED_KEY, QUEUE_KEY))
 """What a current context may have that concerns a publish no further than its span."""
-
-
-class Publish:
-    """A publish under way.
-
-    Args:
-        measured: what ends with it, or later; None where nothing is recorded.
-        is_whole: whether that ends with the publish, and is no longer operation.
-        payload: what goes out.
-        headers: what goes out with it.
-        added: bytes of that which are ours.
-
-    Attributes:
-        counted: bytes that wait in the client, without ``added``.
-    """
-
-    __slots__ = ("added", "counted", "headers", "is_whole", "measured", "payload")
-
-    def __init__(
-        self,
-        measured: Measured | None,
-        is_whole: bool,
-        payload: Any,
-        headers: dict[str, str] | None,
-        added: int,
-    ) -> None:
-        self.measured = measured
-        self.is_whole = is_whole
-        self.payload = payload
-        self.headers = headers
-        self.added = added
-        self.counted = 0
 
 
 UNUSUAL = Publish(None, False, None, None, 0)
@@ -123,7 +91,9 @@ def _trace(
     payload: bytes,
     context: Context,
 ) -> Publish | None:
-    """Start the span of a message that has nothing unusual, unless its payload has."""
+    """Start the span of a message that has nothing unusual, unless its payload has, or it may not
+    fit. None if what has begun has failed, and ended.
+    """
     if not _may_grow(telemetry, client, connection, subject, payload):
         return UNUSUAL
     brace = telemetry.fields.place(payload)
@@ -234,7 +204,10 @@ def _started(
         return None
     span_context = span.get_span_context()
     if telemetry.follows_handoff and not (context and _is_continued(context)):
-        note_begun(span_context[0], context)
+        try:
+            note_begun(span_context[0], context)
+        except Exception as error:  # the message keeps its context
+            report_from(note_begun, error)
     if brace == NO_OBJECT:
         return publish
     document = document_of(span_context)

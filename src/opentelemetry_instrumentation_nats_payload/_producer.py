@@ -20,10 +20,9 @@ from ._following import note_begun
 from ._guard import guarded, logger
 from ._headers import is_sendable, without
 from ._hooks import PublishDetails, PublishHook, call_hook, frozen_headers
-from ._measured import Measured
+from ._measured import Measured, Publish
 from ._message import Outgoing
 from ._operation import Operation, close_operation, take_operation
-from ._plain_publish import Publish
 from ._reply import is_echo
 from ._role import Role
 from ._sender import Sender, measure, sender_of, start_send_span

@@ -40,5 +40,5 @@ class IgnoredSubjects(set[str]):
         self._meter_provider = metrics._METER_PROVIDER
 
     def are_uncounted(self) -> bool:
-        """Whether no other SDK has been set up since."""
+        """Whether there still is the ``MeterProvider`` that there was, or none."""
         return metrics._METER_PROVIDER is self._meter_provider

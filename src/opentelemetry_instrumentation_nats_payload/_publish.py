@@ -12,11 +12,11 @@ from opentelemetry import trace
 
 from ._connection import discount, discount_late, take_back
 from ._guard import guarded, report_from
-from ._measured import Measured
+from ._measured import Measured, Publish
 from ._message import Outgoing
 from ._operation import in_context
 from ._patching import unbound
-from ._plain_publish import UNUSUAL, Publish, start_plain_publish
+from ._plain_publish import UNUSUAL, start_plain_publish
 from ._producer import fail_publish, finish_publish, start_publish
 from ._telemetry import Telemetry
 from ._waiting import remember

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 from ._series import Outcome, Series
 from ._subjects import Handling
 
-_MAX_ROUTES = 1024
-"""Subjects; there may be one for each message."""
+_MAX_ROUTES, _FEW_ROUTES = 512, 64
+"""Subjects; few are kept where there is one for each message. A route takes 1 kB."""
 
 
 class Route(NamedTuple):
@@ -35,17 +35,19 @@ class Routes(dict[str, Route]):
         info: the server's INFO, a new object at each connect.
     """
 
-    __slots__ = ("info", "telemetry")
+    __slots__ = ("info", "limit", "telemetry")
 
     def __init__(self, telemetry: object = None, info: object = None) -> None:
         super().__init__()
         self.telemetry = telemetry
         self.info = info
+        self.limit = _MAX_ROUTES
 
     def remember(self, subject: str, route: Route) -> Route:
         """Set the route of ``subject``, and return it."""
-        if len(self) >= _MAX_ROUTES:
+        if len(self) >= self.limit:
             self.clear()
+            self.limit = _FEW_ROUTES  # there is one for each message
         self[subject] = route
         return route
 
