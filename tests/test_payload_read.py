@@ -27,6 +27,9 @@ def _by_shape(backend: object) -> bool:
     return backend is not _json_stdlib
 
 
+_BRACES = b'{"traceparent":"00-%032x-%016x-01","tracestate":"a=b},c={"}' % (7, 8)
+_EMOJI = b'"e":"\\ud83d\\ude00"'
+
 _READ: dict[str, bytes] = {
     "last": b"{%b,%b}" % (_LONG, SPLICED),
     "last, spaced": b"{%b, %b \t} " % (_LONG, SPLICED),
@@ -46,6 +49,9 @@ _READ: dict[str, bytes] = {
     "NaN, near the start": b'{"a":NaN,%b,%b}' % (SPLICED, _LONG_NAN),
     "NaN, near the end": b'{%b,%b,"a":[NaN,{}]}' % (_LONG_NAN, SPLICED),
     "NaN and escapes, near the start": b'{%b,%b,"a":NaN}' % (SPLICED, _ESCAPES),
+    "NaN, first, and white space at the end": b"{%b,%b}\r\n" % (SPLICED, _LONG_NAN),
+    "NaN, first, and blanks at the end": b"{%b,%b} \t " % (SPLICED, _LONG_NAN),
+    "emoji among lines": b"{%b,%b,\n%b}" % (_EMOJI, _LINES, SPLICED),
     "NaN, first, spaced": b"{ %b , %b}" % (SPLICED, _LONG_NAN),
     "NaN among lines, last": b"{%b,\n%b\n}\n" % (_LINES_NAN, SPLICED),
     "NaN among lines, first": b"{\n%b,\n%b}" % (SPLICED, _LINES_NAN),
@@ -64,6 +70,19 @@ def test_a_large_payload_is_read(payload: bytes) -> None:
             assert member == field.find(payload)
 
 
+@pytest.mark.parametrize("pattern", [b"{K:V,X}", b'{"a":1,K:V,X}', b'{X,K:V,"a":1}', b"{X,K:V}"])
+def test_a_text_in_the_carrier_may_have_braces(pattern: bytes) -> None:
+    """A ``tracestate`` of somebody's has them; that is no end of the carrier."""
+    payload = pattern.replace(b"K", K).replace(b"V", _BRACES).replace(b"X", _LONG)
+    for backend in BACKENDS:
+        with using(backend) as field:
+            member = field.read(payload)
+            assert member is not None
+            assert member.carrier is not None
+            assert member.carrier["tracestate"] == "a=b},c={"
+            assert member == field.find(payload)
+
+
 _UNREAD: dict[str, bytes] = {
     "absent": b"{%b}" % _LONG,
     "nested": b'{%b,"a":{%b}}' % (_LONG, SPLICED),
@@ -74,6 +93,10 @@ _UNREAD: dict[str, bytes] = {
     "a line for each document": b"{%b,%b}\n{%b}\n" % (_LONG, SPLICED, SPLICED),
     "a line for each document, with NaN": b"{%b,%b}\n{%b}\n" % (_LONG_NAN, SPLICED, SPLICED),
     "the first of two, with NaN": b'{%b,%b}\n{"a":1}' % (SPLICED, _LONG_NAN),
+    "emoji, and another document": b"{%b}\n {%b,%b}" % (_EMOJI, _LONG, SPLICED),
+    "emoji, and another one close by": b"{\n%b\n}{%b,\n%b}" % (_EMOJI, _LONG, SPLICED),
+    "emoji in what is no JSON": b"{ no %b\n%b,%b}" % (_EMOJI, _LONG, SPLICED),
+    "NaN in what is no UTF-8": b'{"a":NaN,"b":"\xff"\n,%b,%b}' % (_LINES_NAN, SPLICED),
     "broken among lines": b'{"a":tru,%b,\n%b}' % (_LINES, SPLICED),
     "not closed": b"{%b,%b,%b" % (SPLICED, _LONG_NAN, b'"a":1'),
     "broken before it": b'{"a":tru,%b,%b}' % (SPLICED, _LONG),

@@ -1,7 +1,7 @@
 """Is this payload one JSON object, and what does the JSON of a carrier say? Pure functions.
 
 msgspec answers in about a tenth of the time of :mod:`json`, and without blocking the event loop
-on a large message. Both give the same verdict.
+on a large message. Both give the same verdict on a document.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def without_extensions(payload: bytes) -> bytes | None:
     return _backend.without_extensions(payload)
 
 
-def has_extensions(payload: bytes) -> bool:
-    """Whether ``payload`` has something that may be JSON to Python alone; also inside a string."""
-    return _backend.has_extensions(payload)
+def has_many_extensions(payload: bytes) -> bool:
+    """Whether ``payload`` has over and over what may be JSON to Python alone; also in strings."""
+    return _backend.has_many_extensions(payload)
 
 
 def _has_braces(payload: bytes) -> bool:

@@ -72,10 +72,9 @@ def without_extensions(payload: bytes) -> bytes | None:
     return None if strict == payload else strict
 
 
-def has_extensions(payload: bytes) -> bool:
-    """Whether ``payload`` has something that may be JSON to Python alone; also inside a string."""
-    # From the end: this way bytes.rfind skips more, and is up to ten times as fast as bytes.find.
-    return any(payload.rfind(token) >= 0 for token, _, _ in _EXTENSIONS)
+def has_many_extensions(payload: bytes) -> bool:
+    """Whether ``payload`` has over and over what may be JSON to Python alone; also in strings."""
+    return any(payload.count(token) > _MANY for token, _, _ in _EXTENSIONS)
 
 
 def decode_strings(document: bytes) -> dict[str, str] | None:

@@ -28,7 +28,7 @@ def without_extensions(_: bytes) -> bytes | None:
     return None
 
 
-def has_extensions(_: bytes) -> bool:
+def has_many_extensions(_: bytes) -> bool:
     """False, as there is nothing that only another parser reads."""
     return False
 

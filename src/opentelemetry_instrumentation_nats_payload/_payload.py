@@ -15,11 +15,12 @@ import re
 
 from ._json import (
     MAX_CARRIER_SIZE,
+    WHITESPACE,
     ValueReader,
     as_document,
     as_object,
     decode_carrier,
-    has_extensions,
+    has_many_extensions,
     is_strict_object,
     may_be_object,
     without_extensions,
@@ -29,6 +30,8 @@ from ._splice import GAP, LARGE, Member, Slot, spliced, without
 
 _EMPTY_OBJECT = re.compile(rb"%b\{%b\}" % (GAP, GAP))
 _QUOTE = ord(b'"')
+_END = 512
+"""Bytes, of which the last ones may be white space."""
 # Each duplicate takes another look at the whole payload.
 _MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 100_000
 
@@ -151,7 +154,7 @@ class PayloadField:
         others = 0 if self._is_alone(payload, member) else self._max_cuts(payload) - 1
         payload = without(payload, member)
         for _ in range(others):
-            found = self.read(payload)
+            found = self.find(payload)
             if found is None or found.carrier is None or not found.end:
                 break
             payload = without(payload, found)
@@ -195,7 +198,7 @@ class PayloadField:
         an object, and no more than 16 KiB.
         """
         other = self._other.match(payload, at)
-        if other is None or payload[:1] != b"{" or payload[-1:] != b"}":
+        if other is None or payload[:1] != b"{" or not _ends_like_object(payload):
             return None
         end = other.end(1)
         if at <= LARGE:
@@ -204,14 +207,17 @@ class PayloadField:
             rest = b'{"":0' + payload[end:]
         else:
             return None
-        return None if as_object(rest) is None else _member(payload, at, other.start(1), end)
+        member = None if as_object(rest) is None else _member(payload, at, other.start(1), end)
+        # What is no carrier may be the start of one, up to a brace in a string.
+        return None if member is None or member.carrier is None else member
 
     def _located(self, payload: bytes, document: bytes, value: bytes) -> Member:
         """The member with ``value`` of ``document``, which is ``payload`` in strict JSON."""
         place = self._name.place(document, value)
         if place is None:
             # What stands for a lone surrogate in the document is not what the payload says.
-            return Member(0, 0, 0, decode_carrier(value) if document is payload else None)
+            is_same = document is payload or value in payload
+            return Member(0, 0, 0, decode_carrier(value) if is_same else None)
         start, value_start = place
         return _member(payload, start, value_start, value_start + len(value))
 
@@ -228,15 +234,22 @@ def _passes_for_object(payload: bytes) -> bool:
         return as_document(payload) is not None
     if payload.find(b"\n", 0, size) < 0 and payload.find(b"\n", -size) < 0:
         return True
-    return is_strict_object(payload) or _may_be_of_python(payload)
+    return is_strict_object(payload) or _is_of_python(payload)
 
 
-def _may_be_of_python(payload: bytes) -> bool:
-    """Whether ``payload``, which is not strict JSON, may be one object to Python's json.
+def _is_of_python(payload: bytes) -> bool:
+    """Whether ``payload``, which is not strict JSON, is one object to Python's json.
 
-    To make sure takes ten times as long as to validate what is strict.
+    Where there is much that only Python reads, to make sure takes ten times as long as to validate
+    what is strict. It is then believed, unless a line begins like an object.
     """
-    return payload.rfind(b"\n{") < 0 and has_extensions(payload)
+    if has_many_extensions(payload):
+        return may_be_object(payload) and payload.rfind(b"\n{") < 0
+    return as_object(payload) is not None
+
+
+def _ends_like_object(payload: bytes) -> bool:
+    return payload[-_END:].rstrip(WHITESPACE).endswith(b"}")
 
 
 def _member(payload: bytes, start: int, value_start: int, end: int) -> Member:

@@ -173,7 +173,7 @@ def _new_route(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Ro
     its class, which is that of the client, has its data elsewhere.
     """
     subject: str = message.subject
-    if not _has_plain_data(type(message)):
+    if not _has_plain_data(message.__class__):
         return None
     connection = connection_of(subscriber.client)
     if subject.startswith(connection.passing_prefixes):

@@ -16,7 +16,7 @@ _KEY = rb'"(?<!\\")%b"%b:%b'
 # How much is looked at before a place counts as not known: spellings of the name; quotes and
 # escapes, where one of these may be escaped; quotes and backslashes behind it, and duplicates,
 # where there are several.
-_MAX_KEYS, _MAX_QUOTES, _MAX_ESCAPES, _MAX_DUPLICATES = 256, 8000, 2000, 100
+_MAX_KEYS, _MAX_QUOTES, _MAX_ESCAPES, _MAX_DUPLICATES = 256, 8000, 2000, 50
 ESCAPE = b"\\u00"
 """How each escape of a character begins that a name may have."""
 
@@ -42,7 +42,8 @@ class Name:
     def _any_key(self) -> re.Pattern[bytes]:
         """A pattern for the key with any of its characters escaped.
 
-        To compile it takes half a millisecond, and nobody writes such a key.
+        To compile it takes half a millisecond. It is only needed where there are escapes, and the
+        field is not the last member.
         """
         spellings = (rb"(?:%b|\\u00%b)" % (re.escape(c.encode()), _digits(c)) for c in self._name)
         return re.compile(_KEY % (b"".join(spellings), GAP, GAP))
@@ -68,12 +69,12 @@ class Name:
 
     def _places(self, document: bytes) -> list[tuple[int, int]]:
         """Where the name is a key, or part of a string; nothing where it occurs too often."""
-        if not self._has_own_escapes(document):
+        if b"\\" not in document or document.rfind(ESCAPE) < 0:
             found = self._literal_places(document)
         elif document.count(b'"') <= _MAX_QUOTES:
             found = [key.span() for key in self._any_key.finditer(document)]
         else:
-            found = []
+            found = [] if self._has_own_escapes(document) else self._literal_places(document)
         return found if len(found) <= _MAX_KEYS else []
 
     def _literal_places(self, document: bytes) -> list[tuple[int, int]]:
@@ -101,7 +102,7 @@ def _last_at_top_level(document: bytes, keys: list[tuple[int, int]]) -> tuple[in
     depth, end, pieces = 0, len(document), 0
     for count, (start, value_start) in enumerate(reversed(keys[1:])):
         segment = document[value_start:end]
-        pieces += segment.count(b'"') + segment.count(b"\\")
+        pieces += _pieces(segment, _MAX_QUOTES)
         if pieces > _MAX_QUOTES or count >= _MAX_DUPLICATES:
             return None
         depth -= _depth_change(segment)
@@ -109,6 +110,19 @@ def _last_at_top_level(document: bytes, keys: list[tuple[int, int]]) -> tuple[in
             return start, value_start
         end = start
     return keys[0]
+
+
+def _pieces(segment: bytes, most: int) -> int:
+    """How many quotes and backslashes there are in ``segment``; more than ``most`` of them are not
+    counted to the end.
+    """
+    found = 0
+    for start in range(0, len(segment), LARGE):
+        end = start + LARGE
+        found += segment.count(b'"', start, end) + segment.count(b"\\", start, end)
+        if found > most:
+            break
+    return found
 
 
 def _depth_change(segment: bytes) -> int:
