@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from conftest import Connect, Instrumentation
-from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
+from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, _route
 from soak.counts import grown
 from soak.turns import Box, Turn, instrumenting, reconnecting, subscribing, turn_and_count
 
@@ -86,6 +86,19 @@ _NOTHING = Left({}, 0, 0, 0, 0)
 async def test_subscribing_leaves_nothing(client: Client) -> None:
     """Neither do messages that were processed."""
     assert await _left(client, subscribing(client, subjects=20), _TURNS * 0.75) == _NOTHING
+
+
+async def test_subscribing_to_another_subject_each_time_leaves_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of subjects is bounded, and as much at any time."""
+    monkeypatch.setattr(_route, "_MAX_ROUTES", 16)
+    monkeypatch.setattr(_route, "_FEW_ROUTES", 8)
+    await client.publish("growth.limits", _PAYLOAD)
+    # Counts of each subject are kept, up to 500 of them.
+    left = await _left(client, subscribing(client), inf)
+    assert left._replace(objects={}) == _NOTHING
+    assert not [name for name in left.objects if "nats" in name and "Series" not in name]
 
 
 async def test_reconnecting_leaves_nothing(

@@ -113,11 +113,11 @@ def _trace(
     """Start the span of a message that has nothing unusual."""
     metrics = telemetry.metrics()
     started_at = time_ns()
-    span = _start_span(tracer, route, origin, started_at)
+    measured = Measured(None, metrics, route.series, started_at)
+    measured.span = span = _start_span(tracer, route, origin, started_at)
     if span is None:
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
-    measured = Measured(span, metrics, route.series, started_at)
     work = _begin(telemetry, subscriber, message, measured, span, origin)
     if work is None:
         end_span(span)

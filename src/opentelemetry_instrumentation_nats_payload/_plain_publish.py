@@ -101,11 +101,11 @@ def _trace(
         return UNUSUAL  # it has one already
     metrics = telemetry.metrics()
     started_at = time_ns()
-    span = _start_span(tracer, route, context, started_at)
+    measured = Measured(None, metrics, route.series, started_at)
+    measured.span = span = _start_span(tracer, route, context, started_at)
     if span is None:
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
-    measured = Measured(span, metrics, route.series, started_at)
     publish = _started(telemetry, client, connection, measured, subject, payload, brace, context)
     if publish is None:
         end_span(span)

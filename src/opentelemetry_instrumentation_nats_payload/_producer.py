@@ -53,13 +53,15 @@ def start_publish(
 def finish_publish(started: Publish, client: Any) -> None:
     """End a publish that nats-py has taken; errors of ours are for the caller to contain."""
     measured = started.measured
-    if measured is not None:
-        if measured.outcome is not None:
-            measured.tell_sent()
-        if started.is_whole:
-            measured.complete()
-    if started.added and client._pending_data_size <= 0 and client._pending:
-        recount(client)
+    try:
+        if measured is not None:
+            if measured.outcome is not None:
+                measured.tell_sent()
+            if started.is_whole:
+                measured.complete()
+    finally:
+        if started.added and client._pending_data_size <= 0 and client._pending:
+            recount(client)
 
 
 @guarded(None)

@@ -46,8 +46,11 @@ class Routes(dict[str, Route]):
     def remember(self, subject: str, route: Route) -> Route:
         """Set the route of ``subject``, and return it."""
         if len(self) >= self.limit:
-            self.clear()
-            self.limit = _FEW_ROUTES  # there is one for each message
+            if self.limit == _MAX_ROUTES:
+                self.limit = _FEW_ROUTES  # there is one for each message
+                self.clear()
+            else:
+                del self[next(iter(self))]
         self[subject] = route
         return route
 
