@@ -85,3 +85,17 @@ UNREACHED = {
     "_series.Outcome.attributes": "called by the SDK, which takes what it raises",
 }
 """Functions that no mode runs, and why."""
+
+OF_PUBLISH_ASYNC = {
+    "_jetstream_publish._finish",
+    "_jetstream_publish._forget",
+    "_jetstream_publish._is_refused",
+    "_jetstream_publish._operation_of",
+    "_jetstream_publish._pending_operation",
+    "_jetstream_publish._watch",
+    "_operation.Operation.forget",
+}
+"""Those that an old nats-py without ``publish_async`` does not need."""
+
+OF_FAILED_NEXT_MSG = {"_receive._start_failed", "_receive.fail_receive"}
+"""Those for ``next_msg`` that raises: in an old nats-py it does not on a closed connection."""

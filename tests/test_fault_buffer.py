@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from nats.errors import OutboundBufferLimitError
 
 from conftest import Instrumentation, StartServer
@@ -55,6 +57,8 @@ async def test_the_buffer_is_as_large_after_a_publish_that_failed_late(
     bare = await _left_of_the_buffer(server)
     instrumentation.start()
     assert await _left_of_the_buffer(server) == bare
+    if sys.version_info >= (3, 12):
+        return  # there the large message is not late
     raised, waiting, count = bare
     assert [text.partition(":")[0] for text in raised] == ["RuntimeError", _FULL]
     assert (waiting, count) == (0, 4)
