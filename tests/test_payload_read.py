@@ -172,7 +172,9 @@ def test_around_16_kib_the_field_is_read(place: str) -> None:
     """By either way."""
     for size in range(LARGE - 120, LARGE + 3):
         payload = _EDGES[place](size)
-        assert _field.read(payload) == _field.find(payload) != None  # noqa: E711
+        found = _field.find(payload)
+        assert found is not None
+        assert _field.read(payload) == found
 
 
 @PROPERTY

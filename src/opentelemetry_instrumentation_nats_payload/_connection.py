@@ -199,8 +199,9 @@ def discount(client: Any, added: int) -> int:
     without us. nats-py adds the whole command before it waits for anything
     (``Client._send_command``), so that the number is that of the application's bytes by then.
     """
-    client._pending_data_size -= added
-    return client._pending_data_size  # type: ignore[no-any-return]
+    counted: int = client._pending_data_size - added
+    client._pending_data_size = counted
+    return counted
 
 
 def take_back(client: Any, added: int, counted: int) -> None:

@@ -32,10 +32,7 @@ def as_object(payload: bytes) -> bytes | None:
     them; what comes back may have other values in their places. None for anything else, and for
     a document nested deeper than the interpreter's recursion limit.
     """
-    has_braces = payload[:1] == b"{" and payload[-1:] == b"}"
-    if not has_braces and not _has_braces(payload.strip(WHITESPACE)):
-        return None
-    return as_document(payload)
+    return _backend.as_strict(payload) if may_be_object(payload) else None
 
 
 def as_document(payload: bytes) -> bytes | None:
