@@ -34,7 +34,7 @@ from opentelemetry_instrumentation_nats_payload._carrier import (
     extract,
     receive,
 )
-from opentelemetry_instrumentation_nats_payload._headers import header_getter
+from opentelemetry_instrumentation_nats_payload._getters import header_getter
 from oracle import FIELD
 from strategies import PROPERTY, objects_with_field
 

@@ -31,7 +31,7 @@ from fault_names import (
 )
 from fault_runs import PARTS, Outcome, Runs
 from faults import Breakable, Calls, breakable, broken
-from opentelemetry_instrumentation_nats_payload import _guard, _hostile, _telemetry
+from opentelemetry_instrumentation_nats_payload import _baggage, _guard, _hostile, _telemetry
 from opentelemetry_instrumentation_nats_payload._size_limits import SizeLimits
 from points import Meter
 from side_by_side import OpenSpans
@@ -117,13 +117,13 @@ _known = _Known()
 def _forget() -> None:
     """What was found out before, which would not be asked again."""
     _guard._warned.clear()
-    for cached in (_hostile._baggage, _hostile._tracestate, _telemetry._default):
+    for cached in (_baggage.read_baggage, _hostile._tracestate, _telemetry._default):
         cached.cache_clear()
     telemetry = _telemetry.current()
     if telemetry is not None:
         telemetry.has_armed = False
         telemetry.size_limits = SizeLimits()
-        telemetry._known_propagator = (None, False)
+        telemetry._known_propagator = None
         for field in (telemetry.field, *telemetry.aliases):
             vars(field._name).pop("_any_key", None)
 

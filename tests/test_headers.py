@@ -9,11 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opentelemetry_instrumentation_nats_payload._headers import (
-    header_getter,
-    wire_size,
-    with_carrier,
-)
+from opentelemetry_instrumentation_nats_payload._getters import header_getter
+from opentelemetry_instrumentation_nats_payload._headers import wire_size, with_carrier
 from strategies import PROPERTY
 
 _names = st.sampled_from(["traceparent", "Traceparent", "TRACEPARENT", "baggage", "Baggage", "a"])

@@ -17,7 +17,7 @@ import hostile
 from codec import BACKENDS
 from conftest import Connect, Inbox, Instrumentation, StartServer, settle
 from contexts import make_telemetry
-from opentelemetry_instrumentation_nats_payload import _hostile, _json, _payload
+from opentelemetry_instrumentation_nats_payload import _baggage, _hostile, _json, _payload
 from opentelemetry_instrumentation_nats_payload._carrier import receive
 from opentelemetry_instrumentation_nats_payload._payload import PayloadField
 from opentelemetry_instrumentation_nats_payload._series import Limits, Outcome, Series
@@ -245,7 +245,7 @@ async def test_an_attribute_has_bounds(
 
 def test_headers_without_end_are_listed_in_part() -> None:
     """A propagator that goes through all names gets the first ones."""
-    from opentelemetry_instrumentation_nats_payload._headers import header_getter
+    from opentelemetry_instrumentation_nats_payload._getters import header_getter
 
     headers = {f"uberctx-{number}": "x" for number in range(100_000)}
     assert len(header_getter.keys(headers)) == 256
@@ -265,5 +265,5 @@ def test_what_was_read_lately_is_kept_in_bounds() -> None:
     for number in range(1000):
         _hostile.accepted("baggage", f"a={number}")
         _hostile.accepted("tracestate", f"a={number}")
-    assert _hostile._baggage.cache_info().currsize <= 64
+    assert _baggage.read_baggage.cache_info().currsize <= 64
     assert _hostile._tracestate.cache_info().currsize <= 64

@@ -11,26 +11,13 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter, Setter, TextMapPropagator
 from opentelemetry.trace import SpanContext
 
+from ._getters import carrier_getter, header_getter
 from ._guard import guarded
-from ._headers import header_getter, is_plain, wire_size, with_carrier
-from ._hostile import accepted
+from ._headers import is_plain, wire_size, with_carrier
 from ._json import MAX_CARRIER_ENTRIES, encode_carrier
 from ._message import Outgoing
 from ._splice import Member, Slot
 from ._telemetry import Telemetry
-
-
-class _DictGetter(Getter[Mapping[str, str]]):
-    def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
-        value = carrier.get(key)
-        value = None if value is None else accepted(key, value)
-        return None if value is None else [value]
-
-    def keys(self, carrier: Mapping[str, str]) -> list[str]:
-        return list(carrier)
-
-
-_dict_getter = _DictGetter()
 
 RECEIVED_KEY = context_api.create_key("nats-received")
 """Under this key, the span context that the message being processed came with, where its process
@@ -127,7 +114,7 @@ def extract(
     propagator: TextMapPropagator,
     carrier: Mapping[str, str] | None,
     source: str,
-    getter: Getter[Mapping[str, str]] = _dict_getter,
+    getter: Getter[Mapping[str, str]] = carrier_getter,
 ) -> Embedded | None:
     """The context in ``carrier``, or None where the propagators find nothing in it."""
     if not carrier:

@@ -1,38 +1,14 @@
-"""Message headers as a carrier. Pure functions on header dicts."""
+"""Message headers with a carrier in them. Pure functions on header dicts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from itertools import islice
 
-from opentelemetry.propagators.textmap import Getter
-
-from ._hostile import accepted
-
-_MAX_NAMES = 256
 _HEADERS_LINE_SIZE = len(b"NATS/1.0\r\n")
 _LINE_EXTRA_SIZE = len(b": \r\n")
 # A token of RFC 9110, section 5.6.2. nats-py raises BadHeaderError for any other name.
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-
-
-class HeaderGetter(Getter[Mapping[str, str]]):
-    """Reads header values whatever the case of their names: Go clients send ``Traceparent``."""
-
-    def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
-        value = carrier.get(key)
-        if value is None:
-            wanted = key.lower()
-            value = next((v for k, v in carrier.items() if k.lower() == wanted), None)
-        value = None if value is None else accepted(key, value)
-        return None if value is None else [value]
-
-    def keys(self, carrier: Mapping[str, str]) -> list[str]:
-        return list(islice(carrier, _MAX_NAMES))
-
-
-header_getter = HeaderGetter()
 
 
 def is_plain(headers: object) -> bool:

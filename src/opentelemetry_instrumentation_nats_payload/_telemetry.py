@@ -22,6 +22,7 @@ from opentelemetry.trace import (
 )
 
 from . import _providers, _semconv
+from ._baggage_propagator import with_own_baggage
 from ._capture import Capture
 from ._config import resolve
 from ._exceptions import ExceptionRecorder
@@ -64,6 +65,9 @@ class Telemetry:
     has_ever_armed: ClassVar[bool] = False
     watch_readers: Callable[[], None] | None = None
     _is_sdk_tracer = False
+    _known_propagator: TextMapPropagator | None = None
+    _bounded_propagator: TextMapPropagator
+    _is_w3c = False
 
     def __init__(
         self,
@@ -96,7 +100,6 @@ class Telemetry:
         self.capture = _capture_of(settings, redact_body, self.field)
         self.exceptions = ExceptionRecorder(logger_provider)
         self._propagator = propagator
-        self._known_propagator: tuple[object, bool] = (None, False)
         self._metrics = _metrics_of(meter_provider) if settings.metrics else None
         self._tracer = trace.get_tracer(
             "opentelemetry_instrumentation_nats_payload",
@@ -126,16 +129,24 @@ class Telemetry:
 
     @property
     def propagator(self) -> TextMapPropagator:
-        """The propagator that reads and writes carriers."""
-        return self._propagator or get_global_textmap()
+        """The propagator that reads and writes carriers, see :mod:`_baggage_propagator`."""
+        propagator = self._propagator or get_global_textmap()
+        if propagator is not self._known_propagator:
+            self._know(propagator)
+        return self._bounded_propagator
 
     @property
     def is_w3c(self) -> bool:
         """Whether the propagator is OpenTelemetry's default one, see :mod:`_w3c`."""
         propagator = self._propagator or get_global_textmap()
-        if propagator is not self._known_propagator[0]:
-            self._known_propagator = propagator, is_default(propagator)
-        return self._known_propagator[1]
+        if propagator is not self._known_propagator:
+            self._know(propagator)
+        return self._is_w3c
+
+    def _know(self, propagator: TextMapPropagator) -> None:
+        self._is_w3c = is_default(propagator)
+        self._bounded_propagator = with_own_baggage(propagator)
+        self._known_propagator = propagator  # last: other threads look at it
 
     def tracer(self) -> Tracer | None:
         """The tracer, or None as long as there is no SDK, or a disabled one."""

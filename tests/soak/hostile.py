@@ -1,7 +1,7 @@
 """Messages that are made to cost much, beside plain ones of their size."""
 
-# pyright: reportPrivateUsage=false, reportUnknownMemberType=false
-# The benchmark's messages; and nats-py's own annotations leave types open.
+# pyright: reportUnknownMemberType=false
+# nats-py's own annotations leave types open.
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import TracerProvider
 
-from benchmarks.hostile import _MEMBER, _MESSAGES, _SIZES, _padded
+from benchmarks.hostile_messages import MESSAGES, SIZES, numbered, plain_message
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
 from .active import instrument
@@ -52,7 +52,7 @@ class _Task:
 def endure(scale: Scale) -> Report:
     """The whole part."""
     report = Report()
-    sizes = scale.pick(_SIZES, _SIZES[:1])
+    sizes = scale.pick(SIZES, SIZES[:1])
     with running_broker("max_payload: 2MB") as broker:
         for mode in _MODES:
             task = _Task(mode, broker.url, scale.pick(7, 3), sizes)
@@ -84,7 +84,7 @@ async def _costs(task: _Task, line: Line) -> Costs:
         await client.subscribe(_SUBJECT, cb=trip.receive)
         return {
             name: [await trip.compare(make(size), task.rounds) for size in task.sizes]
-            for name, make in _MESSAGES.items()
+            for name, make in MESSAGES.items()
         }
     finally:
         await client.close()
@@ -104,16 +104,17 @@ class _Trip:
 
     async def compare(self, payload: bytes, rounds: int) -> tuple[float, float]:
         """CPU seconds of it and of a plain message, in turns; the least of each counts."""
-        plain = _padded(len(payload) - 8, _MEMBER)
+        plain = plain_message(len(payload))
         pairs = [(await self._seconds(payload), await self._seconds(plain)) for _ in range(rounds)]
         return min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
 
     async def _seconds(self, payload: bytes) -> float:
-        count = max(min(_BYTES // len(payload), _MOST_MESSAGES), _FEWEST)
+        number = max(min(_BYTES // len(payload), _MOST_MESSAGES), _FEWEST)
+        messages = numbered(payload, number)
         start = time.process_time()
-        for _ in range(count):
+        for message in messages:
             self._taken.clear()
             with suppress_instrumentation():
-                await self._client.publish(_SUBJECT, payload)
+                await self._client.publish(_SUBJECT, message)
             await self._taken.wait()
-        return (time.process_time() - start) / count
+        return (time.process_time() - start) / number

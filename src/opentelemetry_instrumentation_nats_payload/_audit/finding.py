@@ -9,7 +9,8 @@ from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
 from .._carrier import Embedded, extract
-from .._headers import header_getter, wire_size, without
+from .._getters import header_getter
+from .._headers import wire_size, without
 from .._json import as_object
 from .._payload import PayloadField
 
