@@ -24,15 +24,34 @@ class _Owner:
 
 
 def test_a_subject_is_known_until_there_are_too_many() -> None:
-    """Where there is one for each message, few are kept from then on."""
+    """Then the oldest is forgotten, one for each new one."""
     routes = Routes()
-    sizes: list[int] = []
-    for number in range(2000):
-        assert routes.remember(str(number), _ROUTE) is _ROUTE
+    for number in range(3000):
+        for _ in range(2):
+            assert routes.remember(str(number), _ROUTE) is _ROUTE
         assert routes[str(number)] is _ROUTE
-        sizes.append(len(routes))
-    assert max(sizes) == 512
-    assert sizes[600:] == [64] * 1400
+    assert list(routes) == [str(number) for number in range(3000 - 2048, 3000)]
+
+
+def test_few_subjects_are_known_that_do_not_come_again() -> None:
+    """There may be one for each message."""
+    routes = Routes()
+    for number in range(10_000):
+        assert routes.remember(str(number), _ROUTE) is _ROUTE
+    assert list(routes) == [str(number) for number in range(64)]
+    assert len(routes._seen) <= 2048
+
+
+def test_two_thousand_subjects_that_take_turns_are_all_known() -> None:
+    """From their second message on, as are those of a market."""
+    routes = Routes()
+    unknown = [0, 0, 0]
+    for turn in range(3):
+        for number in range(2000):
+            if str(number) not in routes:
+                unknown[turn] += 1
+                routes.remember(str(number), _ROUTE)
+    assert unknown == [2000, 2000 - 64, 0]
 
 
 def test_routes_are_those_of_one_instrumentation_and_one_connect() -> None:

@@ -7,8 +7,12 @@ from typing import NamedTuple, Protocol
 from ._series import Outcome, Series
 from ._subjects import Handling
 
-_MAX_ROUTES, _FEW_ROUTES = 512, 64
-"""Subjects; few are kept where there is one for each message. A route takes 1 kB."""
+_MAX_ROUTES = 2048
+"""Subjects. A route takes 1 kB."""
+
+_MAX_UNIQUE = 64
+"""Subjects that are remembered at their first message; all others at their second one. There may be
+one for each message."""
 
 
 class Route(NamedTuple):
@@ -30,29 +34,39 @@ class Route(NamedTuple):
 class Routes(dict[str, Route]):
     """Routes by subject, for one instrumentation and one connection to a server.
 
+    As many subjects as those of a market are known all the time, however they take turns, and of
+    subjects that do not come again next to nothing is kept.
+
     Args:
         telemetry: the instrumentation.
         info: the server's INFO, a new object at each connect.
     """
 
-    __slots__ = ("info", "limit", "telemetry")
+    __slots__ = ("_seen", "info", "telemetry")
 
     def __init__(self, telemetry: object = None, info: object = None) -> None:
         super().__init__()
         self.telemetry = telemetry
         self.info = info
-        self.limit = _MAX_ROUTES
+        self._seen: set[int] = set()
 
     def remember(self, subject: str, route: Route) -> Route:
-        """Set the route of ``subject``, and return it."""
-        if len(self) >= self.limit:
-            if self.limit == _MAX_ROUTES:
-                self.limit = _FEW_ROUTES  # there is one for each message
-                self.clear()
-            else:
+        """Set the route of ``subject`` if it may come again, and return it."""
+        if len(self) < _MAX_UNIQUE or self._comes_again(hash(subject)):
+            if len(self) >= _MAX_ROUTES:
                 del self[next(iter(self))]
-        self[subject] = route
+            self[subject] = route
         return route
+
+    def _comes_again(self, subject: int) -> bool:
+        """Whether ``subject``, a hash, was asked for not long ago."""
+        if subject in self._seen:
+            self._seen.remove(subject)
+            return True
+        if len(self._seen) >= _MAX_ROUTES:
+            self._seen.clear()
+        self._seen.add(subject)
+        return False
 
 
 class _Owner(Protocol):
