@@ -7,8 +7,10 @@ import gc
 import inspect
 import pickle
 import weakref
+from collections import UserDict
+from collections.abc import Callable
 from functools import partial
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 from unittest import mock
 
@@ -20,7 +22,8 @@ from nats.js.client import JetStreamContext
 from nats.js.manager import JetStreamManager
 from opentelemetry.trace import Span
 
-from conftest import Connect, Instrumentation
+from conftest import Connect, Inbox, Instrumentation
+from jetstream import make_stream
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, PublishDetails
 from opentelemetry_instrumentation_nats_payload._patching import with_parameters_of
 
@@ -91,6 +94,38 @@ def test_a_mock_of_a_class(owner: type, instrumentation: Instrumentation) -> Non
     bare = kinds()
     instrumentation.start()
     assert kinds() == bare
+
+
+@pytest.mark.parametrize("mapping", [MappingProxyType, UserDict])
+@pytest.mark.parametrize("carrier", ["payload", "headers", "both"])
+async def test_headers_may_be_any_mapping(
+    connect: Connect,
+    inbox: Inbox,
+    instrumentation: Instrumentation,
+    caplog: pytest.LogCaptureFixture,
+    mapping: Callable[[dict[str, str]], Any],
+    carrier: str,
+) -> None:
+    """nats-py takes them: the context travels, and the application's own header as well."""
+    instrumentation.start(carrier=carrier)
+    nc = await connect()
+    js = await make_stream(nc, "MAPPINGS")
+    await js.purge_stream("MAPPINGS")
+    await nc.subscribe("MAPPINGS.1", cb=inbox.callback)
+    headers = mapping({"a": "1"})
+    await nc.publish("MAPPINGS.1", b"{}", headers=headers)
+    await nc.request("MAPPINGS.1", b"{}", headers=headers, timeout=10)
+    await js.publish("MAPPINGS.1", b"{}", headers=headers)
+    if hasattr(js, "publish_async"):
+        await (await js.publish_async("MAPPINGS.1", b"{}", headers=headers))
+    for _ in range(4 if hasattr(js, "publish_async") else 3):
+        message = await inbox.messages.get()
+        assert message.headers is not None
+        assert message.headers["a"] == "1"
+        assert ("traceparent" in message.headers) is (carrier != "payload")
+        assert (b"traceparent" in message.data) is (carrier != "headers")
+    assert dict(headers) == {"a": "1"}
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,42 @@ def test_put_nowait_looks_as_it_did(instrumentation: Instrumentation) -> None:
     assert inspect.signature(wrapped) == inspect.signature(original)
 
 
+class _Lazy:
+    """A proxy that has to make what it stands for, as soon as its class is asked for."""
+
+    @property
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        raise AssertionError("nobody needs it yet")
+
+
+class _Pair(tuple[Any, ...]):
+    """A tuple of the application's."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        raise AssertionError("nobody asks for a part yet")
+
+
+async def test_what_is_put_is_not_looked_into(
+    connect: Connect, instrumentation: Instrumentation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lazy proxy stays lazy, and a tuple is not asked for its parts."""
+    instrumentation.start(follow_handoff="all")
+    nc = await connect()
+    queue: Queue = asyncio.Queue()
+
+    async def callback(message: Msg) -> None:
+        for item in (_Lazy(), (_Lazy(), message), _Pair((message, 1))):
+            await queue.put(item)
+
+    await nc.subscribe("same.lazy", cb=callback)
+    await nc.publish("same.lazy", b"{}")
+    for expected in (_Lazy, tuple, _Pair):
+        assert type(await queue.get()) is expected
+    assert caplog.records == []
+
+
 class Priorities(asyncio.PriorityQueue[Any]):
     """One of the application's."""
 

@@ -67,6 +67,30 @@ async def test_the_second_attempt_sends_what_was_handed_over(
     assert [(message.data, message.headers) for message in stored] == written
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+async def test_the_second_attempt_of_publish_sends_what_was_handed_over(
+    connect: Connect, spans: Instrumentation, kind: type
+) -> None:
+    """The caller's header dict and buffer are used for something else while it waits."""
+    nc = await connect()
+    js = nc.jetstream()
+    name = f"LENT-{kind.__name__}"
+    await js.add_stream(name=name, subjects=[f"{name}.>"], max_msg_size=150)
+    buffer = bytearray(b'{"n":0,"a":"%b"}' % (b"x" * 60))
+    headers, written = {"Nats-Msg-Id": "1"}, bytes(buffer)
+    count = nc.stats["out_msgs"]
+    publish = js.publish(f"{name}.1", kind(buffer), headers=headers)
+    task = asyncio.ensure_future(publish)
+    while nc.stats["out_msgs"] == count:  # noqa: ASYNC110 - the very step after the first attempt
+        await asyncio.sleep(0)
+    buffer[:] = b"?" * len(buffer)
+    headers["Nats-Msg-Id"] = "?"
+    ack = await task
+    assert nc.stats["out_msgs"] == count + 2
+    stored = await js.get_msg(name, ack.seq)
+    assert (stored.data, stored.headers) == (written, {"Nats-Msg-Id": "1"})
+
+
 async def test_a_refusal_while_another_publish_stalls(
     connect: Connect, spans: Instrumentation
 ) -> None:

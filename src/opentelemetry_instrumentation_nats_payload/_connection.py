@@ -23,6 +23,9 @@ Its private names, all of them here, save those of the command's own client (``_
                                           ``publish_async``
 ``Subscription._conn``, ``._subject``,    the client, what was subscribed to, the queue group, and
 ``._queue``, ``._jsi``                    what JetStream knows of a push subscription
+``Subscription._closed``,                 whether nothing more is to come
+``._max_msgs``, ``._received``,
+``._pending_queue``
 ``_JSI._ccreq``                           its consumer's configuration, with the filter subject
 ``PushSubscription._sub``                 the subscription inside, which has ``_jsi``
 ``_SubscriptionMessageIterator._sub``     its subscription; the class is wrapped: iteration
@@ -185,6 +188,17 @@ def subscriber_of(subscription: Any) -> Subscriber:
     if jsi is not None:  # then that is the inbox of a push consumer
         subject = jsi._ccreq.filter_subject or ""
     return Subscriber(subscription._conn, subject, subscription._queue or "")
+
+
+def has_ended(subscription: Any) -> bool:
+    """Whether nothing more comes from ``subscription``: it is closed, has had all that it was to
+    get, or is no more.
+    """
+    inner = getattr(subscription, "_sub", subscription)
+    if inner is None or getattr(inner, "_closed", False):
+        return True
+    most = getattr(inner, "_max_msgs", 0)
+    return 0 < most <= inner._received and inner._pending_queue.empty()
 
 
 def added_size(message: Outgoing, sent: Outgoing) -> int:

@@ -19,17 +19,23 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span
 
+from ._connection import has_ended
 from ._delivery import Delivery, current_delivery
 from ._measured import Measured
 from ._w3c import SPAN_KEY
 
 WORK_KEY = context_api.create_key("nats-work")
 CONTINUED_KEY = context_api.create_key("nats-continued")
-
+_MANY = 8
 
 has_met_message: ContextVar[bool] = ContextVar("nats-has-met-message", default=False)
 """Whether the current context may be about a message. A look at it costs a third of one at the
 context."""
+
+
+_EMPTY = Context()
+"""In the place of what was current before a work that is over: a subscription that was made
+meanwhile has its context for ever, and so would have that of every one it was made by."""
 
 
 class Work:
@@ -95,10 +101,11 @@ def begin_work(
 def end_work(work: Work) -> None:
     """Give the former context back, if that of ``work`` is still current."""
     work.is_over = True
+    former, work.former = work.former, _EMPTY
     if current_delivery.get() is not work.former_delivery:
         current_delivery.set(work.former_delivery)
     if context_api.get_current().get(WORK_KEY) is work:
-        context_api.attach(work.former)
+        context_api.attach(former)
         if not work.had_met_message:
             has_met_message.set(False)
 
@@ -106,13 +113,15 @@ def end_work(work: Work) -> None:
 class _Continued:
     """What was added to the context of a task, and after what."""
 
-    __slots__ = ("added", "former", "source", "span")
+    __slots__ = ("added", "depth", "former", "source", "span")
 
     def __init__(self, source: object, added: Context, former: Context) -> None:
         self.source = ref(source)
         self.span = trace.get_current_span(added)
         self.added = added
         self.former = former
+        before = _continued_in(former)
+        self.depth: int = 0 if before is None else before.depth + 1
 
 
 def is_about_message(context: Context) -> bool:
@@ -157,9 +166,22 @@ def add(values: Context, source: object) -> None:
     """Add ``values`` to the context of this task, until :func:`give_back`."""
     if values:
         has_met_message.set(True)
-        former = context_api.get_current()
+        former = _without_closed(context_api.get_current())
         continued = _Continued(source, values, former)
         context_api.attach(Context({**former, **values, CONTINUED_KEY: continued}))
+
+
+def _without_closed(context: Context) -> Context:
+    """``context`` without what was added last by subscriptions that nobody can ask any more, if it
+    is many: a task that makes a subscription for each message would keep the contexts of all.
+    """
+    continued = _continued_in(context)
+    if continued is None or continued.depth < _MANY:
+        return context
+    while continued is not None and has_ended(continued.source()):
+        context = without_continued(context)
+        continued = _continued_in(context)
+    return context
 
 
 def give_back(source: object) -> None:

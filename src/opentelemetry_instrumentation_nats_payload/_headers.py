@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 _HEADERS_LINE_SIZE = len(b"NATS/1.0\r\n")
 _LINE_EXTRA_SIZE = len(b": \r\n")
@@ -12,8 +13,13 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 def is_plain(headers: object) -> bool:
-    """Whether ``headers`` can be copied: another mapping of the application's may repeat names."""
-    return headers is None or isinstance(headers, dict)
+    """Whether ``headers`` can be copied into a dict: other mappings than that may repeat names."""
+    if headers is None or isinstance(headers, dict):
+        return True
+    if not isinstance(headers, Mapping):
+        return False
+    names = [name for name, _ in cast("Mapping[object, object]", headers).items()]
+    return len(names) == len(set(names))
 
 
 def is_sendable(headers: object) -> bool:
@@ -44,7 +50,9 @@ def without(headers: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
 
 
 def _is_header(name: str, value: str) -> bool:
-    return _NAME.fullmatch(name) is not None and "\r" not in value and "\n" not in value
+    # What is not ASCII costs a receiver with nats-py 2.2 all of the headers.
+    is_value = value.isascii() and "\r" not in value and "\n" not in value
+    return is_value and _NAME.fullmatch(name) is not None
 
 
 def wire_size(headers: Mapping[str, str] | None) -> int:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from copy import copy
 from functools import partial, wraps
-from typing import Any
+from typing import Any, cast
 
 from . import _semconv
 from ._futures import exception_of
@@ -57,10 +58,12 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
             return await call(self, *args, **kwargs)
         if not isinstance(operation, Operation):
             return await without_us(call, self, *args, **kwargs)
+        written = _as_written(args, kwargs)
         try:
             ack = await attempt(operation, self, *args, **kwargs)
             if ack is _REFUSED:
                 again = call if open_retry(operation) else partial(without_us, call)
+                args, kwargs = written or (args, kwargs)
                 ack = await again(self, *args, **kwargs)
         except BaseException as error:
             fail_operation(telemetry, operation, self._nc, error)
@@ -70,6 +73,24 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
         return ack
 
     return publish
+
+
+@guarded(None)
+def _as_written(
+    args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as nats-py writes them: the application may change a buffer or a dict while the
+    first attempt waits for its answer.
+    """
+    return tuple(_kept(arg) for arg in args), {k: _kept(arg) for k, arg in kwargs.items()}
+
+
+def _kept(argument: Any) -> Any:
+    if type(argument) in (str, bytes):
+        return argument
+    if isinstance(argument, (bytearray, memoryview)):
+        return bytes(cast("bytearray | memoryview[Any]", argument))
+    return copy(cast("Any", argument)) if isinstance(argument, dict) else argument
 
 
 @guarded(None)

@@ -26,8 +26,17 @@ class Outgoing(NamedTuple):
 
     def copy(self) -> Outgoing:
         """The same with a payload and headers that the caller cannot change any more."""
-        # Whatever nats-py takes: other mappings than a dict may repeat names.
-        return self._replace(payload=bytes(self.payload), headers=copy(self.headers))
+        return self._replace(payload=bytes(self.payload), headers=_copied(self.headers))
+
+
+def _copied(headers: Any) -> Any:
+    # Whatever nats-py takes: other mappings than a dict may repeat names.
+    try:
+        return copy(headers)
+    except Exception:  # of a MappingProxyType there is none
+        items = list(headers.items())
+        copied = dict(items)
+        return copied if len(copied) == len(items) else headers
 
 
 def message_of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Outgoing | None:

@@ -28,6 +28,9 @@ _ITEMS = "_otel_nats_items"
 _TAKEN = "_otel_nats_taken"
 _MAX_PARTS = 8
 
+# A class of the application's may have a method of its own.
+_slice_of_tuple = cast("Callable[[Any, slice], tuple[Any, ...]]", cast("Any", tuple).__getitem__)
+
 Queue = asyncio.Queue[Any]
 
 
@@ -72,19 +75,24 @@ def _note(telemetry: Telemetry, message_type: type, queue: Queue, value: Any) ->
 
 def _delivery_in(value: Any, message_type: type) -> Delivery | None:
     """Of a message, or of the only one in a tuple."""
-    if isinstance(value, message_type):
+    if _is_a(value, message_type):
         return delivery_of(value)
-    if not isinstance(value, tuple):
+    if not _is_a(value, tuple):
         return None
-    parts = cast("tuple[Any, ...]", value)[:_MAX_PARTS]
-    messages = [part for part in parts if isinstance(part, message_type)]
+    parts = _slice_of_tuple(value, slice(_MAX_PARTS))
+    messages = [part for part in parts if _is_a(part, message_type)]
     return delivery_of(messages[0]) if len(messages) == 1 else None
+
+
+def _is_a(value: object, expected: type[Any]) -> bool:
+    # isinstance asks for __class__, which evaluates what a lazy proxy stands for.
+    return issubclass(type(value), expected)
 
 
 def _begin(message_type: type, queue: Queue, value: Any) -> QueueItems | None:
     """Follow the items of ``queue``, unless it is nats-py's own, or wrapped by somebody else."""
     # A message that was delivered is put by the application; before, by nats-py.
-    is_delivered = isinstance(value, message_type) and delivery_of(value) is not None
+    is_delivered = _is_a(value, message_type) and delivery_of(value) is not None
     is_own = not is_delivered and _is_put_by_nats()
     if is_own or not queue.__dict__.keys().isdisjoint(_METHODS):
         leave_alone(queue)
