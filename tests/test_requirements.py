@@ -141,11 +141,16 @@ def test_what_builds_a_package_is_locked() -> None:
     assert "--no-isolation" in tox["testenv:package"]["commands"]
 
 
-@pytest.mark.parametrize(("section", "option"), [("lock", "-o"), ("audit-dependencies", "-r")])
-def test_one_command_is_for_every_lock(section: str, option: str) -> None:
-    """To renew them and to look for known vulnerabilities, none is left out."""
+@pytest.mark.parametrize(
+    ("section", "option", "left_out"),
+    [("lock", "-o", set[str]()), ("audit-dependencies", "-r", {"oldest"})],
+)
+def test_one_command_is_for_every_lock(section: str, option: str, left_out: set[str]) -> None:
+    """To renew them; and to look for known vulnerabilities, save in what is old on purpose."""
     commands = _tox()[f"testenv:{section}"]["commands"]
-    assert sorted(re.findall(rf"{option} requirements/(\w+)\.txt", commands)) == sorted(_LOCKS)
+    assert sorted(re.findall(rf"{option} requirements/(\w+)\.txt", commands)) == sorted(
+        set(_LOCKS) - left_out
+    )
 
 
 def test_workflows_install_tox_with_its_hashes() -> None:
