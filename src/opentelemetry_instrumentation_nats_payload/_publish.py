@@ -33,9 +33,14 @@ def wrap_publish(original: Any, telemetry: Telemetry) -> Any:
     publish_any = _wrap_any_publish(original, call, telemetry)
     if call is not original or not _is_publish_of_nats(original):
         return publish_any
+    return _wrap_publish_of_nats(original, publish_any, telemetry)
+
+
+def _wrap_publish_of_nats(call: Any, publish_any: Any, telemetry: Telemetry) -> Any:
+    """Around nats-py's own, and not somebody else's wrapper of it."""
 
     # The very signature of nats-py, so that a wrong call is refused at the call, in its words.
-    @wraps(original)
+    @wraps(call)
     async def publish(
         self: Any,
         subject: Any,
