@@ -6,17 +6,19 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 
+import nats.errors
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from opentelemetry import trace
+from opentelemetry import baggage, trace
+from opentelemetry.context import Context, attach, detach
 
 from conftest import Connect, Instrumentation
 from opentelemetry_instrumentation_nats_payload import process_span
 from opentelemetry_instrumentation_nats_payload._continuation import Work, _Continued
 
 _TURNS = 60
-_FEW = 10
+_FEW = 3
 
 
 def _kept() -> int:
@@ -135,3 +137,37 @@ async def test_the_context_of_an_open_subscription_is_there_again_after_one_that
         assert trace.get_current_span().get_span_context().span_id != own
         seen.append(own)
     assert len(set(seen)) == 3
+
+
+async def test_baggage_of_one_job_is_not_in_the_next_one(
+    connect: Connect, spans: Instrumentation
+) -> None:
+    """Its subscription is closed: what comes then has nothing to do with it."""
+    client = await connect()
+    for number, entries in enumerate([{"tenant": "a"}, {}]):
+        subscription = await client.subscribe(f"chain.{number}")
+        context = Context()
+        for name, value in entries.items():
+            context = baggage.set_baggage(name, value, context)
+        token = attach(context)
+        await client.publish(f"chain.{number}", b"{}")
+        detach(token)
+        await subscription.next_msg(timeout=10)
+        await subscription.unsubscribe()
+        assert baggage.get_all() == entries
+
+
+async def test_a_job_is_come_back_to_when_another_subscription_gets_nothing(
+    connect: Connect, spans: Instrumentation
+) -> None:
+    """The subscription that it came from is closed, the work on it is not over."""
+    client = await connect()
+    await _ask(client, 1)
+    job = trace.get_current_span()
+    helper = await client.subscribe("chain.helper")
+    await client.publish("chain.helper", b"{}")
+    await helper.next_msg(timeout=10)
+    assert trace.get_current_span() is not job
+    with pytest.raises(nats.errors.TimeoutError):
+        await helper.next_msg(timeout=0.01)
+    assert trace.get_current_span() is job

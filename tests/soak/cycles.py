@@ -15,13 +15,19 @@ from .counts import Holding, grown, resident_bytes
 from .lines import Line, working
 from .monitored import running_broker
 from .report import Report, Scale
-from .turns import Turn, instrumenting, reconnecting, subscribing, turn_and_count
+from .turns import Turn, asking, instrumenting, reconnecting, subscribing, turn_and_count
 from .variants import BARE, SAMPLED, Telemetry, instrumented, make_telemetry
 
 _SUBSCRIBE = "subscribe, unsubscribe"
+_ASK = "subscribe, next_msg, unsubscribe"
 _RECONNECT = "reconnect"
 _INSTRUMENT = "instrument, uninstrument"
-_TURNS = {_SUBSCRIBE: (10_000, 500), _RECONNECT: (1_000, 100), _INSTRUMENT: (1_000, 50)}
+_TURNS = {
+    _SUBSCRIBE: (10_000, 500),
+    _ASK: (10_000, 500),
+    _RECONNECT: (1_000, 100),
+    _INSTRUMENT: (1_000, 50),
+}
 _ANSWER_SECONDS = 240.0
 # Of hundreds and thousands of turns: one object left by each would be as many.
 _FEW = 20
@@ -140,6 +146,8 @@ async def _turning(task: _Task, telemetry: Telemetry) -> AsyncGenerator[tuple[Cl
     try:
         if task.kind == _INSTRUMENT:
             yield client, instrumenting(client, telemetry.options())
+        elif task.kind == _ASK:
+            yield client, asking(client, task.subjects)
         else:
             yield client, subscribing(client, task.subjects)
     finally:

@@ -72,6 +72,19 @@ def subscribing(client: Client, subjects: int = 1_000_000) -> Turn:
     return turn
 
 
+def asking(client: Client, subjects: int = 1_000_000) -> Turn:
+    """Make a subscription for one message, and ask it for that."""
+
+    async def turn(number: int) -> None:
+        subject = f"soak.asked.{number % subjects}"
+        subscription = await client.subscribe(subject)
+        await client.publish(subject, _PAYLOAD)
+        await subscription.next_msg(timeout=10)
+        await subscription.unsubscribe()
+
+    return turn
+
+
 @asynccontextmanager
 async def reconnecting(url: str) -> AsyncGenerator[tuple[Client, Turn], None]:
     """A client with a subscription, whose connection is cut each time."""
