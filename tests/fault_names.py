@@ -67,6 +67,7 @@ QUIET = {
 
 UNREACHED = {
     "_connection.needs_credentials": "of the command",
+    "_connection.has_ended": "in a task that asks another subscription, see test_chains",
     "_connection.recount": "see RECOVERY",
     "_delivery.Delivery.__deepcopy__": "called by copy for the application",
     "_delivery.Delivery.__reduce__": "called by pickle for the application",

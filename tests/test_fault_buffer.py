@@ -1,15 +1,20 @@
-"""A publish that raises once its message is buffered: nothing else is counted as waiting for it."""
+"""A publish that fails once its message is buffered: what waits is counted as it is."""
 
 from __future__ import annotations
 
-import sys
+from typing import Any
 
+import pytest
+from nats.aio.client import Client
 from nats.errors import OutboundBufferLimitError
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from conftest import Instrumentation, StartServer
+from broken import Broken
+from conftest import Connect, Inbox, Instrumentation, StartServer, settle
 from observed_application import Application
 
-_LARGE = b'{"a":"%b"}' % (b"x" * 16_000_000)  # more than all buffers on the way take
+_UNREAD = b"PING\r\n" * 3_000_000  # more than all buffers on the way take
+_LARGE = b'{"a":"%b"}' % (b"x" * 2000)
 _SMALL = b'{"a":"%b"}' % (b"x" * 392)
 # Four of them fit, 425 bytes each, and not when one more field is counted.
 _PENDING_SIZE = 1750
@@ -34,8 +39,10 @@ async def _left_of_the_buffer(server: str) -> tuple[list[str], int, int]:
     )
     try:
         proxy.to_server.clear()
-        await application.publish("fault.stalled", _LARGE)  # written, as far as it can be
-        waiting = application.client.pending_data_size
+        client: Any = application.client
+        client._transport.write(_UNREAD)
+        await application.publish("fault.stalled", _LARGE)  # given to asyncio, which keeps it
+        waiting = client.pending_data_size
         proxy.cut()
         await application.until("callbacks", 1)
         count = 0
@@ -57,8 +64,32 @@ async def test_the_buffer_is_as_large_after_a_publish_that_failed_late(
     bare = await _left_of_the_buffer(server)
     instrumentation.start()
     assert await _left_of_the_buffer(server) == bare
-    if sys.version_info >= (3, 12):
-        return  # there the large message is not late
     raised, waiting, count = bare
     assert [text.partition(":")[0] for text in raised] == ["RuntimeError", _FULL]
     assert (waiting, count) == (0, 4)
+
+
+class _BrokenAtTheEnd(SpanProcessor):
+    """An application's that raises, which comes out of the end of a span."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        raise Broken
+
+
+async def test_what_is_buffered_goes_out_although_the_end_of_its_span_fails(
+    connect: Connect, inbox: Inbox, spans: Instrumentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a subclass that sends something smaller, for which the buffer is counted anew."""
+    original = Client._send_publish
+
+    async def send(self: Any, subject: str, reply: str, payload: bytes, *args: Any) -> None:
+        await original(self, subject, reply, b"{}", *args)
+
+    nc = await connect()
+    await nc.subscribe("fault.smaller", cb=inbox.callback)
+    await settle(nc)
+    spans.provider.add_span_processor(_BrokenAtTheEnd())
+    monkeypatch.setattr(Client, "_send_publish", send)
+    await nc.publish("fault.smaller", b'{"a":1}')
+    assert await inbox.data() == b"{}"
+    monkeypatch.undo()

@@ -86,3 +86,20 @@ async def test_an_account_import(
     await message.ack_sync()
     assert instrumentation.names() == ["publish orders.1", "process orders.1", "fetch orders.1"]
     assert [s.parent for s in instrumentation.spans()] == [None, 1, 1]
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+async def test_a_subject_that_turns_out_to_be_an_api_s(
+    connect: Connect, start_server: StartServer, instrumentation: Instrumentation, carrier: str
+) -> None:
+    """Published to before jetstream(prefix=...) was called, it is the API's from then on."""
+    nc = await connect(start_server(ACCOUNTS), user="app", password="x")
+    instrumentation.start(carrier=carrier)
+    subject = "acme.js.STREAM.CREATE.LATE"
+    await nc.publish(subject, b'{"a":1}')
+    js = nc.jetstream(prefix="acme.js")
+    with instrumentation.tracer.start_as_current_span("work"):
+        info = await js.add_stream(name="LATE", subjects=["orders.late"])
+        await nc.publish(subject, b'{"a":1}')
+    assert info.config.name == "LATE"
+    assert instrumentation.names() == [f"publish {subject}", "work"]

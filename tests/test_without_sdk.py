@@ -121,19 +121,15 @@ async def test_a_context_of_the_application_is_passed_on(connect: Connect, inbox
     assert await inbox.data() == b'{"a":1' + field(77, 99) + b"}"
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_the_sdk_may_be_set_up_before_and_after(server: str, when: str, tmp_path: Path) -> None:
-    """The global provider counts from the moment it is set, in a process of its own."""
-    script = tmp_path / "service.py"
-    script.write_text(
-        f"""
-import asyncio, nats
+_SERVICE = """
+import asyncio, nats, sys
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
 
+_, server, when = sys.argv
 exporter = InMemorySpanExporter()
 
 def set_up():
@@ -142,27 +138,33 @@ def set_up():
     trace.set_tracer_provider(provider)
 
 async def main():
-    nc = await nats.connect({server!r})
+    nc = await nats.connect(server)
     got = asyncio.Queue()
     await nc.subscribe("sdk.late", cb=got.put)
-    if {when!r} == "after":
-        await nc.publish("sdk.late", b"{{}}")
-        assert (await got.get()).data == b"{{}}"
+    if when == "after":
+        await nc.publish("sdk.late", b"{}")
+        assert (await got.get()).data == b"{}"
         set_up()
-    await nc.publish("sdk.late", b"{{}}")
+    await nc.publish("sdk.late", b"{}")
     assert b"_otel_trace_headers" in (await got.get()).data
     await nc.close()
 
-if {when!r} == "before":
+if when == "before":
     set_up()
 NATSInstrumentor().instrument()
 asyncio.run(main())
 print([span.name for span in exporter.get_finished_spans()])
 """
-    )
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_sdk_may_be_set_up_before_and_after(server: str, when: str, tmp_path: Path) -> None:
+    """The global provider counts from the moment it is set, in a process of its own."""
+    script = tmp_path / "service.py"
+    script.write_text(_SERVICE)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}
     done = subprocess.run(
-        [sys.executable, script],
+        [sys.executable, script, server, when],
         capture_output=True,
         text=True,
         check=False,
