@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from conftest import Connect, Instrumentation
-from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, _route
+from opentelemetry_instrumentation_nats_payload import NATSInstrumentor, _subject_cache
 from soak.counts import Holding, grown
 from soak.turns import Box, Turn, instrumenting, reconnecting, subscribing, turn_and_count
 
@@ -111,8 +111,8 @@ async def test_subscribing_to_another_subject_each_time_leaves_nothing(
 ) -> None:
     """What is known of subjects is bounded, and as much at any time."""
     # Were they forgotten all at once, there would be eight more or fewer: 200 = 12 * 16 + 8.
-    monkeypatch.setattr(_route, "_MAX_ROUTES", 16)
-    monkeypatch.setattr(_route, "_MAX_UNIQUE", 8)
+    monkeypatch.setattr(_subject_cache, "_MAX_SUBJECTS", 16)
+    monkeypatch.setattr(_subject_cache, "_MAX_UNIQUE", 8)
     await _fill(client)
     turn = _to_another_subject(client, messages)
     before, after = await turn_and_count(client, turn, _TURNS, lambda: None)

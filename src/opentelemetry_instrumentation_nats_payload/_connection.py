@@ -45,8 +45,8 @@ from . import _semconv
 from ._guard import guarded
 from ._headers import wire_size
 from ._message import Outgoing
-from ._route import Routes
 from ._series import Series
+from ._subject_cache import SubjectCache
 from ._subjects import INBOX_PREFIXES
 from ._subscriber import Subscriber
 
@@ -66,9 +66,9 @@ class Connection:
         server: address and port of the server, if they are known.
         inbox_prefixes: what the subjects of replies to this client, and to others, start with.
         max_payload: bytes of a message, headers and payload, that the server takes.
-        passing_prefixes: what subjects start with of which there is one for each message: inboxes,
-            acknowledgements.
-        routes: of the messages that it publishes.
+        ephemeral_prefixes: what subjects start with of which there is one for each message:
+            inboxes, acknowledgements.
+        cache: what is known of the subjects that it publishes to.
         api_prefixes: of JetStream APIs reached through this client that do not start with ``$``.
         supports_headers: whether the server takes headers; one that does not drops the connection.
     """
@@ -76,12 +76,12 @@ class Connection:
     __slots__ = (
         "api_prefixes",
         "attributes",
+        "cache",
+        "ephemeral_prefixes",
         "inbox_prefixes",
         "info",
         "max_payload",
-        "passing_prefixes",
         "processed",
-        "routes",
         "sent",
         "server",
         "supports_headers",
@@ -95,9 +95,9 @@ class Connection:
         self.sent = self.processed = self.attributes
         self.server: tuple[str, int] | None = None
         self.inbox_prefixes = INBOX_PREFIXES
-        self.passing_prefixes = (*INBOX_PREFIXES, "$")
+        self.ephemeral_prefixes = (*INBOX_PREFIXES, "$")
         self.api_prefixes: tuple[str, ...] = ()
-        self.routes = Routes()
+        self.cache = SubjectCache()
 
     def refresh(self, client: Any) -> None:
         """Read the server's INFO."""
@@ -118,7 +118,7 @@ class Connection:
         )
         self.server = (str(address), int(port)) if address and port else None
         self.inbox_prefixes = (*INBOX_PREFIXES, client._inbox_prefix.decode() + ".")
-        self.passing_prefixes = (*self.inbox_prefixes, "$")
+        self.ephemeral_prefixes = (*self.inbox_prefixes, "$")
         self.supports_headers = bool(info.get("headers"))
         # nats-py 2.2 does not read the server's limit into max_payload.
         self.max_payload = min(info.get("max_payload", client.max_payload), client.max_payload)
@@ -142,7 +142,7 @@ class Connection:
         start = prefix + "."
         if start not in self.api_prefixes:
             self.api_prefixes = (*self.api_prefixes, start)
-            self.routes.clear()  # some may be to subjects of it
+            self.cache.clear()  # some may be to subjects of it
 
     def is_api_request(self, subject: str) -> bool:
         """Whether ``subject`` belongs to a JetStream API that does not start with ``$``.

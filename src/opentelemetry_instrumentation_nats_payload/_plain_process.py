@@ -25,9 +25,9 @@ from ._following import arm, follow_nothing
 from ._guard import attempted, guarded, logger
 from ._measured import Measured
 from ._metrics import Metrics
-from ._route import Route, routes_of
 from ._series import Outcome
 from ._splice import spliced
+from ._subject_cache import CachedSubject, cache_of
 from ._subjects import INBOX_PREFIXES, Handling
 from ._subscriber import Subscriber
 from ._telemetry import Telemetry, end_span
@@ -77,12 +77,12 @@ def start_plain_process(
     # costs six times as much. An application's class may have its data elsewhere.
     data = getattr(message, "__dict__", _NOTHING).get("data")
     subject = message.subject
-    route = routes_of(subscriber, telemetry, subscriber.client._server_info).get(subject)
-    if route is None:
-        route = _new_route(telemetry, subscriber, message)
-    if route is None:
+    cached = cache_of(subscriber, telemetry, subscriber.client._server_info).get(subject)
+    if cached is None:
+        cached = _cached_anew(telemetry, subscriber, message)
+    if cached is None:
         return UNUSUAL
-    if route.handling is _IGNORE:
+    if cached.handling is _IGNORE:
         telemetry.note_ignored(subject)
         return UNUSUAL
     if type(data) is not bytes or message.headers or not telemetry.processes_plainly:
@@ -95,17 +95,17 @@ def start_plain_process(
     origin = None if document is None else span_of(document)
     if origin is None and not telemetry.fields.are_absent(data):
         return UNUSUAL
-    tracer = telemetry.tracer() if route.handling is _TRACE else None
+    tracer = telemetry.tracer() if cached.handling is _TRACE else None
     if tracer is None:
         return _pass_on(telemetry, subscriber, message, data, origin)
-    return _trace(telemetry, subscriber, message, route, tracer, data, origin)
+    return _trace(telemetry, subscriber, message, cached, tracer, data, origin)
 
 
 def _trace(
     telemetry: Telemetry,
     subscriber: Subscriber,
     message: Any,
-    route: Route,
+    cached: CachedSubject,
     tracer: Tracer,
     data: bytes,
     origin: Span | None,
@@ -113,8 +113,8 @@ def _trace(
     """Start the span of a message that has nothing unusual."""
     metrics = telemetry.metrics()
     started_at = time_ns()
-    measured = Measured(None, metrics, route.series, started_at)
-    measured.span = span = _start_span(tracer, route, origin, started_at)
+    measured = Measured(None, metrics, cached.series, started_at)
+    measured.span = span = _start_span(tracer, cached, origin, started_at)
     if span is None:
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
@@ -125,7 +125,7 @@ def _trace(
     if origin is not None:
         _hand_over(telemetry, message, work, data)
     if metrics is not None:
-        _count(metrics, route, origin)
+        _count(metrics, cached, origin)
     return work
 
 
@@ -168,15 +168,17 @@ def _pass_on(
     return work
 
 
-def _new_route(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Route | None:
-    """The route of ``message``, remembered; None for one that is not the application's, and where
-    its class, which is that of the client, has its data elsewhere.
+def _cached_anew(
+    telemetry: Telemetry, subscriber: Subscriber, message: Any
+) -> CachedSubject | None:
+    """What is known of the subject of ``message``, kept; None for one that is not the
+    application's, and where its class, which is that of the client, has its data elsewhere.
     """
     subject: str = message.subject
     if not _has_plain_data(message.__class__):
         return None
     connection = connection_of(subscriber.client)
-    if subject.startswith(connection.passing_prefixes):
+    if subject.startswith(connection.ephemeral_prefixes):
         return None  # before it is classified, which is remembered
     handling, template = telemetry.rules.classify(subject)
     template = template or subscriber.template
@@ -186,7 +188,7 @@ def _new_route(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Ro
     if subscriber.queue:
         attributes[_semconv.MESSAGING_CONSUMER_GROUP_NAME] = subscriber.queue
     process = _semconv.OPERATION_PROCESS
-    route = Route(
+    cached = CachedSubject(
         handling,
         template,
         f"{process} {template or subject}",
@@ -194,7 +196,7 @@ def _new_route(telemetry: Telemetry, subscriber: Subscriber, message: Any) -> Ro
         subscribed_series(process, _semconv.TYPE_PROCESS, template, subscriber, connection),
         Outcome(_semconv.NATS_PROPAGATION_SOURCE, _semconv.PAYLOAD, template),
     )
-    return routes_of(subscriber, telemetry, connection.info).remember(subject, route)
+    return cache_of(subscriber, telemetry, connection.info).remember(subject, cached)
 
 
 def _has_plain_data(message_class: type) -> bool:
@@ -204,8 +206,10 @@ def _has_plain_data(message_class: type) -> bool:
 
 
 @attempted
-def _start_span(tracer: Tracer, route: Route, origin: Span | None, started_at: int) -> Span:
-    name, attributes = route.span_name, route.attributes.copy()  # a sampler may change them
+def _start_span(
+    tracer: Tracer, cached: CachedSubject, origin: Span | None, started_at: int
+) -> Span:
+    name, attributes = cached.span_name, cached.attributes.copy()  # a sampler may change them
     if origin is None:
         return tracer.start_span(name, Context(), _CONSUMER, attributes, (), started_at)
     parent, links = Context({SPAN_KEY: origin}), (Link(origin.get_span_context()),)
@@ -231,10 +235,10 @@ def _handed_over(telemetry: Telemetry, work: Work, data: bytes) -> bytes:
 
 
 @guarded(None)
-def _count(metrics: Metrics, route: Route, origin: Span | None) -> None:
+def _count(metrics: Metrics, cached: CachedSubject, origin: Span | None) -> None:
     """Count a message that came in, by where its context was."""
-    outcome = route.outcome
+    outcome = cached.outcome
     if origin is None:
         outcome = outcome._replace(value=_semconv.NONE)
     metrics.extracted.add(outcome)
-    metrics.consumed.add(route.series)
+    metrics.consumed.add(cached.series)

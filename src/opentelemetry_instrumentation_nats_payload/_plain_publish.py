@@ -28,7 +28,7 @@ from ._measured import Measured, Publish
 from ._message import Outgoing
 from ._operation import has_open_operation
 from ._reply import handling_of_request
-from ._route import Route, routes_of
+from ._subject_cache import CachedSubject, cache_of
 from ._subjects import Handling
 from ._telemetry import Telemetry, end_span
 from ._w3c import DOCUMENT_SIZE, SPAN_KEY, document_of
@@ -61,13 +61,13 @@ def start_plain_publish(
     ):
         return None
     connection = connection_of(client)
-    route = routes_of(connection, telemetry, connection.info).get(subject)
-    if route is None:
-        route = _new_route(telemetry, connection, subject)
+    cached = cache_of(connection, telemetry, connection.info).get(subject)
+    if cached is None:
+        cached = _cached_anew(telemetry, connection, subject)
     context = context_api.get_current()
-    if route is None or subject in telemetry.replies:
+    if cached is None or subject in telemetry.replies:
         return UNUSUAL
-    if route.handling is _IGNORE:
+    if cached.handling is _IGNORE:
         return None if _is_ignored(telemetry, subject, context) else UNUSUAL
     if headers is not None or type(payload) is not bytes or not telemetry.sends_plainly:
         return UNUSUAL
@@ -75,17 +75,17 @@ def start_plain_publish(
         return UNUSUAL
     if context and not _PLAIN_KEYS.issuperset(context):
         return UNUSUAL
-    tracer = telemetry.tracer() if route.handling is _TRACE else None
+    tracer = telemetry.tracer() if cached.handling is _TRACE else None
     if tracer is None:
         return _pass_on(telemetry, client, connection, subject, payload, context)
-    return _trace(telemetry, client, connection, route, tracer, subject, payload, context)
+    return _trace(telemetry, client, connection, cached, tracer, subject, payload, context)
 
 
 def _trace(
     telemetry: Telemetry,
     client: Any,
     connection: Connection,
-    route: Route,
+    cached: CachedSubject,
     tracer: Tracer,
     subject: str,
     payload: bytes,
@@ -101,8 +101,8 @@ def _trace(
         return UNUSUAL  # it has one already
     metrics = telemetry.metrics()
     started_at = time_ns()
-    measured = Measured(None, metrics, route.series, started_at)
-    measured.span = span = _start_span(tracer, route, context, started_at)
+    measured = Measured(None, metrics, cached.series, started_at)
+    measured.span = span = _start_span(tracer, cached, context, started_at)
     if span is None:
         return UNUSUAL
     # From here on nothing leads to another way, which would start another span.
@@ -110,13 +110,15 @@ def _trace(
     if publish is None:
         end_span(span)
     elif metrics is not None:
-        _note_outcome(telemetry, publish, route, subject, payload)
+        _note_outcome(telemetry, publish, cached, subject, payload)
     return publish
 
 
-def _new_route(telemetry: Telemetry, connection: Connection, subject: str) -> Route | None:
-    """The route to ``subject``, remembered; None for one that is not the application's."""
-    if subject.startswith(connection.passing_prefixes):
+def _cached_anew(
+    telemetry: Telemetry, connection: Connection, subject: str
+) -> CachedSubject | None:
+    """What is known of ``subject``, kept; None for one that is not the application's."""
+    if subject.startswith(connection.ephemeral_prefixes):
         return None  # before it is classified, which is remembered
     if subject in telemetry.replies or connection.is_api_request(subject):
         return None
@@ -124,7 +126,7 @@ def _new_route(telemetry: Telemetry, connection: Connection, subject: str) -> Ro
     attributes = connection.sent | {_semconv.MESSAGING_DESTINATION_NAME: subject}
     if template is not None:
         attributes[_semconv.MESSAGING_DESTINATION_TEMPLATE] = template
-    route = Route(
+    cached = CachedSubject(
         handling,
         template,
         f"{_semconv.OPERATION_PUBLISH} {template or subject}",
@@ -132,7 +134,7 @@ def _new_route(telemetry: Telemetry, connection: Connection, subject: str) -> Ro
         connection.sent_series(template),
         sent_outcome(_semconv.INJECTED, template),
     )
-    return routes_of(connection, telemetry, connection.info).remember(subject, route)
+    return cache_of(connection, telemetry, connection.info).remember(subject, cached)
 
 
 def _is_ignored(telemetry: Telemetry, subject: str, context: Context) -> bool:
@@ -171,9 +173,9 @@ def _pass_on(
 
 
 @attempted
-def _start_span(tracer: Tracer, route: Route, context: Context, started_at: int) -> Span:
-    attributes = route.attributes.copy()  # a sampler may keep, or change, what it gets
-    return tracer.start_span(route.span_name, context, _PRODUCER, attributes, (), started_at)
+def _start_span(tracer: Tracer, cached: CachedSubject, context: Context, started_at: int) -> Span:
+    attributes = cached.attributes.copy()  # a sampler may keep, or change, what it gets
+    return tracer.start_span(cached.span_name, context, _PRODUCER, attributes, (), started_at)
 
 
 def _may_grow(
@@ -255,15 +257,15 @@ def _replace_payload(client: Any, publish: Publish, sent: bytes) -> None:
 
 @guarded(None)
 def _note_outcome(
-    telemetry: Telemetry, publish: Publish, route: Route, subject: str, payload: bytes
+    telemetry: Telemetry, publish: Publish, cached: CachedSubject, subject: str, payload: bytes
 ) -> None:
     """What became of the context."""
     measured = publish.measured
     if measured is None or measured.span is None:
         return
-    measured.outcome = route.outcome
+    measured.outcome = cached.outcome
     if publish.payload is payload:
         context = trace.set_span_in_context(measured.span, Context())
         message = Outgoing(subject, payload, "", None)
         outcome = outcome_of(telemetry, message, Received(None, None), None, None, context)
-        measured.outcome = sent_outcome(outcome or _semconv.FAILED, route.template)
+        measured.outcome = sent_outcome(outcome or _semconv.FAILED, cached.template)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._route import Routes
+from ._subject_cache import SubjectCache
 from ._subjects import has_wildcard
 
 
@@ -19,14 +19,14 @@ class Subscriber:
 
     Attributes:
         template: the subject, where it stands for many.
-        routes: of the messages that it gets.
+        cache: what is known of the subjects of its messages.
     """
 
-    __slots__ = ("client", "queue", "routes", "subject", "template")
+    __slots__ = ("cache", "client", "queue", "subject", "template")
 
     def __init__(self, client: Any, subject: str, queue: str) -> None:
         self.client = client
         self.subject = subject
         self.queue = queue
         self.template = subject if has_wildcard(subject) else None
-        self.routes = Routes()
+        self.cache = SubjectCache()

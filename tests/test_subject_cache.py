@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from opentelemetry_instrumentation_nats_payload._route import Route, Routes, routes_of
 from opentelemetry_instrumentation_nats_payload._series import Outcome, Series
+from opentelemetry_instrumentation_nats_payload._subject_cache import (
+    CachedSubject,
+    SubjectCache,
+    cache_of,
+)
 from opentelemetry_instrumentation_nats_payload._subjects import Handling
 
-_ROUTE = Route(
+_CACHED = CachedSubject(
     Handling.TRACE,
     None,
     "publish",
@@ -20,45 +24,45 @@ class _Owner:
     """A connection, or a subscriber."""
 
     def __init__(self) -> None:
-        self.routes = Routes()
+        self.cache = SubjectCache()
 
 
 def test_a_subject_is_known_until_there_are_too_many() -> None:
     """Then the oldest is forgotten, one for each new one."""
-    routes = Routes()
+    cache = SubjectCache()
     for number in range(3000):
         for _ in range(2):
-            assert routes.remember(str(number), _ROUTE) is _ROUTE
-        assert routes[str(number)] is _ROUTE
-    assert list(routes) == [str(number) for number in range(3000 - 2048, 3000)]
+            assert cache.remember(str(number), _CACHED) is _CACHED
+        assert cache[str(number)] is _CACHED
+    assert list(cache) == [str(number) for number in range(3000 - 2048, 3000)]
 
 
 def test_few_subjects_are_known_that_do_not_come_again() -> None:
     """There may be one for each message."""
-    routes = Routes()
+    cache = SubjectCache()
     for number in range(10_000):
-        assert routes.remember(str(number), _ROUTE) is _ROUTE
-    assert list(routes) == [str(number) for number in range(64)]
-    assert len(routes._seen) <= 2048
+        assert cache.remember(str(number), _CACHED) is _CACHED
+    assert list(cache) == [str(number) for number in range(64)]
+    assert len(cache._seen) <= 2048
 
 
 def test_two_thousand_subjects_that_take_turns_are_all_known() -> None:
     """From their second message on, as are those of a market."""
-    routes = Routes()
+    cache = SubjectCache()
     unknown = [0, 0, 0]
     for turn in range(3):
         for number in range(2000):
-            if str(number) not in routes:
+            if str(number) not in cache:
                 unknown[turn] += 1
-                routes.remember(str(number), _ROUTE)
+                cache.remember(str(number), _CACHED)
     assert unknown == [2000, 2000 - 64, 0]
 
 
 def test_routes_are_those_of_one_instrumentation_and_one_connect() -> None:
     """Another one has none yet."""
     owner, telemetry, info = _Owner(), object(), {"client_id": 1}
-    routes_of(owner, telemetry, info).remember("a", _ROUTE)
-    assert routes_of(owner, telemetry, info) == {"a": _ROUTE}
-    assert routes_of(owner, telemetry, {"client_id": 1}) == {}
-    routes_of(owner, telemetry, info).remember("a", _ROUTE)
-    assert routes_of(owner, object(), info) == {}
+    cache_of(owner, telemetry, info).remember("a", _CACHED)
+    assert cache_of(owner, telemetry, info) == {"a": _CACHED}
+    assert cache_of(owner, telemetry, {"client_id": 1}) == {}
+    cache_of(owner, telemetry, info).remember("a", _CACHED)
+    assert cache_of(owner, object(), info) == {}

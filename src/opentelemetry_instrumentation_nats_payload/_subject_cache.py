@@ -7,15 +7,15 @@ from typing import NamedTuple, Protocol
 from ._series import Outcome, Series
 from ._subjects import Handling
 
-_MAX_ROUTES = 2048
-"""Subjects. A route takes 1 kB."""
+_MAX_SUBJECTS = 2048
+"""What is kept of one takes 1 kB."""
 
 _MAX_UNIQUE = 64
 """Subjects that are remembered at their first message; all others at their second one. There may be
 one for each message."""
 
 
-class Route(NamedTuple):
+class CachedSubject(NamedTuple):
     """How the messages of a subject are traced, on their way out or in."""
 
     handling: Handling
@@ -31,8 +31,8 @@ class Route(NamedTuple):
     """What becomes of the context of nearly all of them."""
 
 
-class Routes(dict[str, Route]):
-    """Routes by subject, for one instrumentation and one connection to a server.
+class SubjectCache(dict[str, CachedSubject]):
+    """What is known of each subject, for one instrumentation and one connection to a server.
 
     As many subjects as those of a market are known all the time, however they take turns, and of
     subjects that do not come again next to nothing is kept.
@@ -50,32 +50,32 @@ class Routes(dict[str, Route]):
         self.info = info
         self._seen: set[int] = set()
 
-    def remember(self, subject: str, route: Route) -> Route:
-        """Set the route of ``subject`` if it may come again, and return it."""
+    def remember(self, subject: str, cached: CachedSubject) -> CachedSubject:
+        """Keep what is known of ``subject`` if that may come again, and return it."""
         if len(self) < _MAX_UNIQUE or self._comes_again(hash(subject)):
-            if len(self) >= _MAX_ROUTES:
+            if len(self) >= _MAX_SUBJECTS:
                 del self[next(iter(self))]
-            self[subject] = route
-        return route
+            self[subject] = cached
+        return cached
 
     def _comes_again(self, subject: int) -> bool:
         """Whether ``subject``, a hash, was asked for not long ago."""
         if subject in self._seen:
             self._seen.remove(subject)
             return True
-        if len(self._seen) >= _MAX_ROUTES:
+        if len(self._seen) >= _MAX_SUBJECTS:
             self._seen.clear()
         self._seen.add(subject)
         return False
 
 
 class _Owner(Protocol):
-    routes: Routes
+    cache: SubjectCache
 
 
-def routes_of(owner: _Owner, telemetry: object, info: object) -> Routes:
-    """The routes of a connection or a subscriber; none if they were made for something else."""
-    routes = owner.routes
-    if routes.telemetry is not telemetry or routes.info is not info:
-        routes = owner.routes = Routes(telemetry, info)
-    return routes
+def cache_of(owner: _Owner, telemetry: object, info: object) -> SubjectCache:
+    """That of a connection or a subscriber; an empty one if it was made for something else."""
+    cache = owner.cache
+    if cache.telemetry is not telemetry or cache.info is not info:
+        cache = owner.cache = SubjectCache(telemetry, info)
+    return cache
