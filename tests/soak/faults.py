@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 from tests.faults import breakable
 
+from .pytest_runs import run_pytest
 from .report import Report, Scale
 
-_ROOT = Path(__file__).resolve().parents[2]
 _OURS = "test_fault_injection.py"
 _CLAIMS = {
     _OURS: "whichever function of ours raises, the application sees what it sees without us, and "
@@ -45,18 +43,5 @@ def raise_everywhere(scale: Scale) -> Report:
 
 
 def _tested(name: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-        *("-n", "2", f"tests/{name}"),
-    ]
-    return subprocess.run(
-        command,
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=_SECONDS,
-        cwd=_ROOT,
-        env={**{k: v for k, v in os.environ.items() if k != _EVERYWHERE}, **environ},
-    )
+    known = {k: v for k, v in os.environ.items() if k != _EVERYWHERE}
+    return run_pytest(*("-n", "2", f"tests/{name}"), timeout=_SECONDS, environ={**known, **environ})

@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .pytest_runs import run_pytest
+
 _TESTS = Path(__file__).resolve().parents[1]
 _VARIABLE = "SOAK_EXAMPLES"
 _FIRST = 100
@@ -69,22 +71,13 @@ def _files() -> list[str]:
 def _round(examples: int, seconds: float) -> Tested:
     # Continuous integration would make hypothesis try the same examples each time.
     environ = {k: v for k, v in os.environ.items() if k not in ("CI", "GITHUB_ACTIONS")}
-    command = [
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *_files()),
+    start = time.monotonic()
+    done = run_pytest(
+        *_files(),
         *("-m", "hypothesis", "--hypothesis-show-statistics"),
         f"--timeout={seconds + _GRACE:.0f}",
-    ]
-    start = time.monotonic()
-    done = subprocess.run(
-        command,
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
         timeout=seconds + 2 * _GRACE,
-        cwd=_TESTS.parent,
-        env={**environ, _VARIABLE: str(examples)},
+        environ={**environ, _VARIABLE: str(examples)},
     )
     return _tested(time.monotonic() - start, done)
 
