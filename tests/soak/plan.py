@@ -23,11 +23,11 @@ PLAN = {
     "rates": Planned("The highest rate without loss", 360, 60),
     "sustained": Planned("5,000 messages a second", 125, 25),
     "flat": Planned("Five minutes", 315, 20),
-    "cycles": Planned("Thousands of turns", 40, 15),
+    "cycles": Planned("Thousands of turns", 65, 20),
     "fuzz": Planned("Fuzzing", 240, 20),
     "cluster": Planned("A cluster whose leader is killed", 130, 70),
     "faults": Planned("Faults of our own", 130, 20),
-    "hostile": Planned("Hostile messages", 50, 10),
+    "hostile": Planned("Hostile messages", 95, 12),
     "unchanged": Planned("Nothing else changes", 260, 30),
 }
 
