@@ -19,6 +19,7 @@ _NUMBER = b"@@@@@@@@"
 _numbers = count()
 
 _BLANKS = b" " * 7900
+_EMOJI = "😀".encode()
 
 
 def _entries(content: bytes) -> bytes:
@@ -89,6 +90,36 @@ _DOCUMENTS: dict[str, Callable[[int], bytes]] = {
     "small members": lambda n: b'{%b,%b"b":1}' % (_MEMBER, b'"a":1,' * (n // 6)),
     "deep members": lambda n: (
         b'{%b,%b"b":1}' % (_MEMBER, (b'"a":' + b"[" * 400 + b"]" * 400 + b",") * (n // 805))
+    ),
+    "an escape, and NaN behind lines": lambda n: (
+        b'{%b,"b":"%b\\u0041",\n"c":[%b0]}'
+        % (_MEMBER, b"x" * max(n - 8000, 0), b"NaN," * min(1990, n // 5))
+    ),
+    "an escape, and NaN behind emoji": lambda n: (
+        b'{%b,"b":"%b\\u0041",\n"a":NaN}' % (_MEMBER, _EMOJI * (n // 4))
+    ),
+    "an escape in what is not UTF-8": lambda n: (
+        b'{%b,"b":"%b\\u0041\xff",\n"c":NaN}' % (_MEMBER, _EMOJI * (n // 4))
+    ),
+    "NaN, lines, and emoji before it": lambda n: (
+        b'{"b":"%b","c":NaN,\n%b}' % (_EMOJI * (n // 4), _MEMBER)
+    ),
+    "one of each that is not strict": lambda n: (
+        b'{"a":[NaN,Infinity,-Infinity,"\\ud800","\\uD800"],"x":"%b",\n%b}' % (b"x" * n, _MEMBER)
+    ),
+    "blanks in the field": lambda n: (
+        b'{%b%b:%b{%b}%b,"a":1}'
+        % (b" " * (n // 3), _KEY, b" " * (n // 3), _TRACEPARENT, b" " * (n // 3))
+    ),
+    "blanks around the field": lambda n: (
+        b'{%b%b,%b"a":1%b}' % (b" " * (n // 3), _MEMBER, b" " * (n // 3), b" " * (n // 3))
+    ),
+    "an escaped name": lambda n: (
+        b'{"\\u005fotel_trace_headers":{%b},"a":[%b"x"],"p":"%b"}'
+        % (_TRACEPARENT, b'"q",' * min(3900, n // 8), b"\\u0041" * (max(n - 15600, n // 2) // 6))
+    ),
+    "the same field far away": lambda n: (
+        b'{%b,"x":"%b",%b,"y":"%b","z":0}' % (_MEMBER, b"x" * (n // 2), _MEMBER, b"x" * (n // 2))
     ),
     "one letter, without the field": lambda n: b'{"a":"%b"}' % (b"e" * n),
     "a traceparent of blanks": lambda n: _padded(

@@ -76,7 +76,6 @@ UNREACHED = {
     "_hooks.ReceiveHook.__call__": "a protocol",
     "_hooks.RedactBody.__call__": "a protocol",
     "_jetstream_publish._finish_unwatched": "for other wrappers, see test_fault_foreign",
-    "_json_stdlib.has_many_extensions": "only says that it has nothing to say",
     "_json_stdlib.without_extensions": "the same, of what is no JSON",
     "_json_stdlib.ValueReader.__init__": "runs at the start, without msgspec",
     "_plain_publish._with_tracestate": "for samplers that write one, see test_plain_ways",

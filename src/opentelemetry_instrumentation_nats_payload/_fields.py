@@ -28,13 +28,17 @@ class PayloadFields:
         self._values = ValueReader(*dict.fromkeys(field.name for field in fields))
 
     def are_absent(self, payload: bytes) -> bool:
-        """Whether none of the names is anywhere in ``payload``, however it is spelled."""
+        """Whether ``payload`` is seen to have no field that :meth:`PayloadField.read` would find.
+
+        It is where no name stands anywhere, nested or in a text, however it is spelled. In more
+        than 16 KiB with escapes, it is where the parser finds no such member at the top level.
+        """
         # From the end, see _payload. A number is found at a quarter of the cost of its byte.
         if payload.rfind(self._common_start) < 0:
             if _BACKSLASH not in payload or payload.rfind(ESCAPE) < 0:
                 return True
             if len(payload) > LARGE:  # the parser says it of all names in one pass
-                return self._values.has_any(payload) is False
+                return not self._values.has_any(payload)
         return all(field.is_absent(payload) for field in self._fields)
 
     def place(self, payload: bytes) -> int | None:

@@ -7,6 +7,7 @@ on a large message. Both give the same verdict on a document.
 from __future__ import annotations
 
 import math
+from codecs import utf_8_decode
 from typing import TypeGuard, cast
 
 try:
@@ -21,6 +22,9 @@ MAX_CARRIER_ENTRIES = 16
 MAX_CARRIER_SIZE = 8192
 """Bytes of a carrier's JSON. Larger ones are never written, and ignored when read."""
 
+
+_CHUNK = 64 * 1024
+"""Bytes whose text is not too large for the caches of a processor."""
 
 ValueReader = _backend.ValueReader
 
@@ -45,15 +49,41 @@ def as_document(payload: bytes) -> bytes | None:
 
 def may_be_object(payload: bytes) -> bool:
     """Whether ``payload`` is UTF-8 with a brace at either end, save for white space."""
-    has_braces = payload[:1] == b"{" and payload[-1:] == b"}"
-    if not has_braces and not _has_braces(payload.strip(WHITESPACE)):
+    if (payload[:1] != b"{" or payload[-1:] != b"}") and not has_braces(payload):
         return False
     return payload.isascii() or _is_utf8(payload)
 
 
-def is_strict_object(payload: bytes) -> bool:
-    """Whether ``payload`` is one JSON object to every parser."""
-    return may_be_object(payload) and _backend.is_strict(payload)
+def has_braces(payload: bytes) -> bool:
+    """Whether there is a brace at either end of ``payload``, save for white space of any kind."""
+    if payload[:1] == b"{" and payload[-1:] == b"}":
+        return True
+    payload = payload.strip()  # what is no white space in JSON is for the parser to refuse
+    return payload[:1] == b"{" and payload[-1:] == b"}"
+
+
+def is_utf8(payload: bytes) -> bool:
+    """Whether ``payload`` is UTF-8."""
+    return payload.isascii() or _is_utf8(payload)
+
+
+def begins_utf8(payload: bytes) -> bool:
+    """Whether the first 64 KiB of ``payload`` are UTF-8."""
+    try:
+        utf_8_decode(payload[:_CHUNK])
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_strict_object(payload: bytes) -> bool | None:
+    """Whether ``payload`` is one JSON object to every parser; None if it stops being so at what
+    only Python's json reads.
+    """
+    is_strict = has_braces(payload) and _backend.look(payload)
+    if is_strict is None:
+        return None if begins_utf8(payload) else False
+    return is_strict and is_utf8(payload)
 
 
 def without_extensions(payload: bytes) -> bytes | None:
@@ -63,18 +93,12 @@ def without_extensions(payload: bytes) -> bytes | None:
     return _backend.without_extensions(payload)
 
 
-def has_many_extensions(payload: bytes) -> bool:
-    """Whether ``payload`` has over and over what may be JSON to Python alone; also in strings."""
-    return _backend.has_many_extensions(payload)
-
-
-def _has_braces(payload: bytes) -> bool:
-    return payload[:1] == b"{" and payload[-1:] == b"}"
-
-
 def _is_utf8(payload: bytes) -> bool:
+    start, size = 0, len(payload)
     try:
-        payload.decode()
+        while start < size:
+            end = start + _CHUNK
+            start += utf_8_decode(payload[start:end], "strict", end >= size)[1]
     except UnicodeDecodeError:
         return False
     return True

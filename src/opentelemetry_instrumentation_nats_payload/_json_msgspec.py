@@ -27,7 +27,12 @@ _EXTENSIONS = [
         (rb"\uD", _SURROGATE, rb"\u4"),
     )
 ]
-_MANY = 2000
+_MANY = 500
+# Where msgspec has stopped. Of an escape, that is up to 12 bytes behind it.
+_POSITION = re.compile(r"\(byte (\d+)\)\Z")
+_CONSTANTS = (b"NaN", b"Infinity")
+_OF_ESCAPES = re.compile("surrogate|hex escape|truncated")
+_SURROGATES, _BEHIND = (rb"\ud", rb"\uD"), 16
 _NOTHING = msgspec.Raw()
 
 
@@ -41,19 +46,33 @@ def as_strict(payload: bytes) -> bytes | None:
         _skip(payload)
     except RecursionError:
         return None
-    except msgspec.DecodeError:
-        strict = without_extensions(payload)
-        return strict if strict is not None and is_strict(strict) else None
+    except msgspec.DecodeError as error:
+        strict = without_extensions(payload) if _is_at_extension(payload, error) else None
+        return strict if strict is not None and look(strict) else None
     return payload
 
 
-def is_strict(payload: bytes) -> bool:
-    """Whether ``payload``, which is UTF-8, is JSON as everybody reads it."""
+def look(payload: bytes) -> bool | None:
+    """Whether ``payload`` is JSON as everybody reads it; None if it stops being so at what only
+    Python's json reads. The bytes of its strings are not looked at.
+    """
     try:
         _skip(payload)
-    except (RecursionError, msgspec.DecodeError):
+    except RecursionError:
         return False
+    except msgspec.DecodeError as error:
+        return None if _is_at_extension(payload, error) else False
     return True
+
+
+def _is_at_extension(payload: bytes, error: msgspec.DecodeError) -> bool:
+    text = str(error)
+    found = _POSITION.search(text)
+    end = int(found[1]) if found else len(payload)
+    if payload.startswith(_CONSTANTS, end):
+        return True
+    before = payload[max(end - _BEHIND, 0) : end]
+    return any(s in before for s in _SURROGATES) and bool(_OF_ESCAPES.search(text))
 
 
 def without_extensions(payload: bytes) -> bytes | None:
@@ -65,16 +84,10 @@ def without_extensions(payload: bytes) -> bytes | None:
     for token, pattern, replacement in _EXTENSIONS:
         if strict.rfind(token) < 0:
             continue
-        if strict.count(token) > _MANY:
+        strict, count = pattern.subn(replacement.replace(b"\\", rb"\\"), strict, _MANY)
+        if count == _MANY:
             strict = strict.replace(token, replacement)
-        else:
-            strict = pattern.sub(lambda _, by=replacement: by, strict)
     return None if strict == payload else strict
-
-
-def has_many_extensions(payload: bytes) -> bool:
-    """Whether ``payload`` has over and over what may be JSON to Python alone; also in strings."""
-    return any(payload.count(token) > _MANY for token, _, _ in _EXTENSIONS)
 
 
 def decode_strings(document: bytes) -> dict[str, str] | None:
@@ -109,10 +122,19 @@ class ValueReader:
         """The bytes of the value of the first name in ``payload``, which is UTF-8, of several the
         last; empty if there is none. None if ``payload`` is not one object in strict JSON.
         """
+        value = self.look(payload)
+        return None if isinstance(value, bool) else value
+
+    def look(self, payload: bytes) -> bytes | bool:
+        """The same of any payload, the bytes of whose strings are not looked at; for None, whether
+        it stops being strict JSON at what only Python's json reads.
+        """
         try:
             return bytes(self._first(self._decode(payload)))
-        except (RecursionError, msgspec.DecodeError):
-            return None
+        except RecursionError:
+            return False
+        except msgspec.DecodeError as error:
+            return _is_at_extension(payload, error)
 
     def has_any(self, payload: bytes) -> bool | None:
         """Whether there is a member of one of the names; None as for :meth:`read`."""

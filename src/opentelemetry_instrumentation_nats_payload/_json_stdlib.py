@@ -10,7 +10,7 @@ _decoder = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 def as_strict(payload: bytes) -> bytes | None:
-    """``payload``, which is UTF-8, if Python's json reads it as one document, else None."""
+    """``payload`` if Python's json reads it as one document in UTF-8, else None."""
     try:
         _decoder.decode(payload.decode())
     except (RecursionError, ValueError):
@@ -18,19 +18,14 @@ def as_strict(payload: bytes) -> bytes | None:
     return payload
 
 
-def is_strict(payload: bytes) -> bool:
-    """Whether ``payload``, which is UTF-8, is JSON: what Python's json adds is no trouble here."""
+def look(payload: bytes) -> bool:
+    """Whether ``payload`` is JSON in UTF-8: what Python's json adds is no trouble here."""
     return as_strict(payload) is not None
 
 
 def without_extensions(_: bytes) -> bytes | None:
     """None: what is not strict is no JSON either."""
     return None
-
-
-def has_many_extensions(_: bytes) -> bool:
-    """False, as there is nothing that only another parser reads."""
-    return False
 
 
 def decode_strings(document: bytes) -> dict[str, str] | None:
@@ -63,11 +58,16 @@ class ValueReader:
         self._names = names
 
     def read(self, payload: bytes) -> bytes | None:
-        """The bytes of the value of the first name in ``payload``, which is UTF-8, of several the
-        last; empty if there is none. None if ``payload`` is not one JSON object.
+        """The bytes of the value of the first name in ``payload``, of several the last; empty if
+        there is none. None if ``payload`` is not one JSON object in UTF-8.
         """
         values = self._values(payload)
         return None if values is None else values.get(self._names[0], b"")
+
+    def look(self, payload: bytes) -> bytes | bool:
+        """The same, with False for None."""
+        value = self.read(payload)
+        return False if value is None else value
 
     def has_any(self, payload: bytes) -> bool | None:
         """Whether there is a member of one of the names; None as for :meth:`read`."""
@@ -75,10 +75,11 @@ class ValueReader:
         return None if values is None else bool(values)
 
     def _values(self, payload: bytes) -> dict[str, bytes] | None:
+        if not look(payload):
+            return None
         text = payload.decode()
-        position = _skip_gap(text + "\0", 0)
-        is_object = text[position : position + 1] == "{" and is_strict(payload)
-        return self._members(text, position + 1) if is_object else None
+        position = _skip_gap(text, 0)
+        return self._members(text, position + 1) if text[position] == "{" else None
 
     def _members(self, text: str, position: int) -> dict[str, bytes]:
         values: dict[str, bytes] = {}

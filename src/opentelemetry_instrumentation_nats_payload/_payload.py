@@ -19,19 +19,20 @@ from ._json import (
     ValueReader,
     as_document,
     as_object,
+    begins_utf8,
     decode_carrier,
-    has_many_extensions,
+    has_braces,
     is_strict_object,
+    is_utf8,
     may_be_object,
     without_extensions,
 )
 from ._search import Name
-from ._splice import GAP, LARGE, Member, Slot, spliced, without
+from ._splice import GAP, LARGE, MAX_BLANKS, Member, Slot, spliced, without
 
-_EMPTY_OBJECT = re.compile(rb"%b\{%b\}" % (GAP, GAP))
+_EMPTY_OBJECT = re.compile(rb"[ \t\n\r]*\{[ \t\n\r]*\}")
 _QUOTE = ord(b'"')
-_END = 512
-"""Bytes, of which the last ones may be white space."""
+_MAX_LINES = 64
 # Each duplicate takes another look at the whole payload.
 _MIN_CUTS, _MAX_CUTS, _CUT_BYTES = 2, 16, 100_000
 
@@ -144,8 +145,9 @@ class PayloadField:
         return Slot(brace, brace, prefix)
 
     def cut(self, payload: bytes, member: Member) -> bytes:
-        """``payload`` without ``member``, which :meth:`find` found, and up to 15 duplicates of it;
-        without one of them where there are more, or in a large payload.
+        """``payload`` without ``member``, which :meth:`read` found, and up to 15 duplicates of it;
+        without one of them where there are more, or in a large payload, in which those stay that
+        are spelled with escapes, or that :meth:`read` does not find.
 
         What :meth:`slot` spliced in comes out to the byte. What is no carrier stays.
         """
@@ -154,16 +156,16 @@ class PayloadField:
         others = 0 if self._is_alone(payload, member) else self._max_cuts(payload) - 1
         payload = without(payload, member)
         for _ in range(others):
-            found = self.find(payload)
+            found = self.read(payload)
             if found is None or found.carrier is None or not found.end:
                 break
             payload = without(payload, found)
         return payload
 
     def _is_alone(self, payload: bytes, member: Member) -> bool:
-        """Whether ``member``, which has no duplicates behind it, has none at all."""
+        """Whether ``member``, which has no duplicates behind it, has none that is looked for."""
         is_first = payload.rfind(self.key, 0, member.start) < 0
-        return is_first and not self._name.may_be_escaped(payload)
+        return is_first and (len(payload) > LARGE or not self._name.may_be_escaped(payload))
 
     def _max_cuts(self, payload: bytes) -> int:
         cuts = max(_MIN_CUTS, min(_MAX_CUTS, _CUT_BYTES // len(payload)))
@@ -175,8 +177,8 @@ class PayloadField:
         """The member of ``payload`` at any place."""
         if not may_be_object(payload):
             return None
-        document, value = payload, self._value.read(payload)
-        if value is None:
+        document, value = payload, self._value.look(payload)
+        if value is True:
             document = without_extensions(payload)
             value = None if document is None else self._value.read(document)
         return self._located(payload, document, value) if document and value else None
@@ -187,11 +189,15 @@ class PayloadField:
         Somebody else chose the payload. ``at`` is where the name stands last, without escapes.
         """
         near = self._near_an_end(payload, at) if at > 0 else None
-        if near is None or self._name.may_be_escaped(payload):
-            value = self._value.read(payload) if may_be_object(payload) else None
-            if value is not None:
-                return self._located(payload, payload, value) if value else None
-        return near if near is not None and _passes_for_object(payload) else None
+        if near is not None and not self._name.may_be_escaped(payload):
+            return near if _passes_for_object(payload) else None
+        value = self._value.look(payload) if has_braces(payload) else False
+        if not isinstance(value, bool) and is_utf8(payload):
+            return self._located(payload, payload, value) if value else None
+        if near is None or not _may_be_stream(payload):
+            return near
+        is_believed = value is True and begins_utf8(payload) and not _is_stream(payload)
+        return near if is_believed else None
 
     def _near_an_end(self, payload: bytes, at: int) -> Member | None:
         """The member at ``at``, if what stands before it, or behind it, is known to be so much of
@@ -227,29 +233,39 @@ def _passes_for_object(payload: bytes) -> bool:
 
     To validate a megabyte takes 200 times as long as to read the field. More than 16 KiB are
     therefore believed to be one document, unless there is a line break in the first or the last
-    16 KiB, as there is between the documents of a stream: then they are validated.
+    16 KiB, as there is between the documents of a stream: then they are validated, up to what only
+    Python's json reads. From there on they are believed again, if no line begins another document.
     """
-    size = LARGE
-    if len(payload) <= size:
+    if len(payload) <= LARGE:
         return as_document(payload) is not None
-    if payload.find(b"\n", 0, size) < 0 and payload.find(b"\n", -size) < 0:
+    if not _may_be_stream(payload):
         return True
-    return is_strict_object(payload) or _is_of_python(payload)
+    is_strict = is_strict_object(payload)
+    return not _is_stream(payload) if is_strict is None else is_strict
 
 
-def _is_of_python(payload: bytes) -> bool:
-    """Whether ``payload``, which is not strict JSON, is one object to Python's json.
+def _may_be_stream(payload: bytes) -> bool:
+    """Whether there is a line break near the start or the end of ``payload``."""
+    return payload.find(b"\n", 0, LARGE) >= 0 or payload.find(b"\n", -LARGE) >= 0
 
-    Where there is much that only Python reads, to make sure takes ten times as long as to validate
-    what is strict. It is then believed, unless a line begins like an object.
+
+def _is_stream(payload: bytes) -> bool:
+    """Whether one of the last 64 lines of ``payload`` that begin like an object comes after one.
+
+    No line of one document does.
     """
-    if has_many_extensions(payload):
-        return may_be_object(payload) and payload.rfind(b"\n{") < 0
-    return as_object(payload) is not None
+    at = len(payload)
+    for _ in range(_MAX_LINES):
+        at = payload.rfind(b"\n{", 0, at)
+        if at < 0:
+            return False
+        if _ends_like_object(payload[max(at - MAX_BLANKS, 0) : at]):
+            return True
+    return False
 
 
 def _ends_like_object(payload: bytes) -> bool:
-    return payload[-_END:].rstrip(WHITESPACE).endswith(b"}")
+    return payload[-MAX_BLANKS:].rstrip(WHITESPACE).endswith(b"}")
 
 
 def _member(payload: bytes, start: int, value_start: int, end: int) -> Member:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 LARGE = 16 * 1024
 """Bytes from which on a payload is not copied more often than needed, nor read as a whole."""
 
-GAP = rb"[ \t\n\r]*"
-_PRECEDING_COMMA = re.compile(rb",%b\Z" % GAP)
-_FOLLOWING_COMMA = re.compile(rb"%b,%b" % (GAP, GAP))
+MAX_BLANKS = 512
+"""White space that is looked over at a place of a payload, before another way is taken."""
+
+GAP = rb"[ \t\n\r]{0,%d}" % MAX_BLANKS
+_gap = re.compile(GAP)
 
 
 class Member(NamedTuple):
@@ -55,11 +57,25 @@ def spliced(payload: bytes, start: int, middle: bytes, end: int) -> bytes:
 def without(payload: bytes, member: Member) -> bytes:
     """``payload`` without ``member`` and one of the commas beside it."""
     start, _, end, _ = member
-    before = payload.rfind(b",", 0, start)
-    comma = _PRECEDING_COMMA.match(payload, before, start) if before >= 0 else None
-    if comma is not None:
-        start = comma.start()
+    comma = payload.rfind(b",", 0, start)
+    if comma >= 0 and gap_end(payload, comma + 1) == start:
+        start = comma
     else:
-        following = _FOLLOWING_COMMA.match(payload, end)
-        end = following.end() if following else end
+        following = gap_end(payload, end)
+        if payload.startswith(b",", following):
+            end = gap_end(payload, following + 1)
     return spliced(payload, start, b"", end)
+
+
+def gap_end(payload: bytes, at: int) -> int:
+    """Where the white space ends that begins at ``at``, if there is any."""
+    match = _gap.match(payload, at)
+    end = at if match is None else match.end()
+    if end - at < MAX_BLANKS:
+        return end
+    while True:  # four times as fast where there is much
+        piece = payload[end : end + LARGE]
+        rest = len(piece.lstrip())
+        end += len(piece) - rest
+        if rest or not piece:
+            return end
