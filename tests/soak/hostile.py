@@ -32,7 +32,7 @@ _SUBJECT = "soak.hostile"
 _BYTES = 4_000_000
 """In a round."""
 
-_FEWEST, _MOST_MESSAGES = 3, 200
+_FEWEST, _MOST_MESSAGES = 3, 60
 _ANSWER_SECONDS = 240.0
 
 Costs = dict[str, list[tuple[float, float]]]
