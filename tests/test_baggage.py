@@ -81,6 +81,13 @@ def test_what_the_application_changes_goes_out_as_by_opentelemetry() -> None:
     assert inject(_OWN, context) == {"baggage": "a=1;p,b=%20"}
 
 
+def test_what_would_grow_when_it_is_written_anew_is_read_as_a_whole() -> None:
+    """It goes out as it came: 60 entries of 115 characters."""
+    value = ",".join(f"k{number}={'/' * 110}" for number in range(60))
+    assert len(read_baggage(value)) == 60
+    assert read_baggage(value).text == value
+
+
 @pytest.mark.parametrize("value", ["", ",", "nothing", "=1", 'a="'])
 def test_nothing_well_formed_is_no_context(value: str) -> None:
     """And no key in a context either."""

@@ -10,6 +10,7 @@ import nats.errors
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from opentelemetry import baggage, trace
 from opentelemetry.context import Context, attach, detach
 
@@ -18,7 +19,8 @@ from opentelemetry_instrumentation_nats_payload import process_span
 from opentelemetry_instrumentation_nats_payload._continuation import Work, _Continued
 
 _TURNS = 60
-_FEW = 3
+_FEW = 12
+"""Some are kept, of subscriptions whose last message may still be worked on."""
 
 
 def _kept() -> int:
@@ -139,22 +141,64 @@ async def test_the_context_of_an_open_subscription_is_there_again_after_one_that
     assert len(set(seen)) == 3
 
 
-async def test_baggage_of_one_job_is_not_in_the_next_one(
+async def _open(client: Client, name: str, entries: dict[str, str]) -> Subscription:
+    """A subscription with a message in it, which came with a baggage and a reply subject."""
+    subscription = await client.subscribe(f"chain.{name}")
+    context = Context()
+    for key, value in entries.items():
+        context = baggage.set_baggage(key, value, context)
+    token = attach(context)
+    await client.publish(f"chain.{name}", b"{}", reply="chain.replies")
+    detach(token)
+    return subscription
+
+
+async def test_baggage_stays_under_a_span_of_the_application(
     connect: Connect, spans: Instrumentation
 ) -> None:
-    """Its subscription is closed: what comes then has nothing to do with it."""
+    """In which another subscription is asked, while the one of the message is closed."""
     client = await connect()
-    for number, entries in enumerate([{"tenant": "a"}, {}]):
-        subscription = await client.subscribe(f"chain.{number}")
-        context = Context()
-        for name, value in entries.items():
-            context = baggage.set_baggage(name, value, context)
-        token = attach(context)
-        await client.publish(f"chain.{number}", b"{}")
-        detach(token)
-        await subscription.next_msg(timeout=10)
-        await subscription.unsubscribe()
-        assert baggage.get_all() == entries
+    subscription = await _open(client, "job", {"tenant": "a"})
+    await subscription.next_msg(timeout=10)
+    await subscription.unsubscribe()
+    other = await _open(client, "other", {})
+    with spans.tracer.start_as_current_span("work"):
+        await other.next_msg(timeout=10)
+        assert baggage.get_all() == {"tenant": "a"}
+
+
+async def test_baggage_is_given_back_in_the_last_turn_of_a_loop(
+    connect: Connect, spans: Instrumentation
+) -> None:
+    """After another subscription that had no more."""
+    client = await connect()
+    subscription = await _open(client, "job", {"tenant": "a"})
+    await subscription.unsubscribe(limit=1)
+    other = await _open(client, "other", {})
+    async for _ in subscription.messages:
+        job = trace.get_current_span()
+        await other.next_msg(timeout=10)
+        with pytest.raises(nats.errors.TimeoutError):
+            await other.next_msg(timeout=0.01)
+        assert trace.get_current_span() is job
+        assert baggage.get_all() == {"tenant": "a"}
+
+
+async def test_the_last_turn_of_an_outer_loop_is_come_back_to(
+    connect: Connect, spans: Instrumentation
+) -> None:
+    """After an inner one that ended, too, in which a third subscription was asked."""
+    client = await connect()
+    outer = await _open(client, "outer", {})
+    inner = await _open(client, "inner", {})
+    other = await _open(client, "other", {})
+    for subscription in (outer, inner):
+        await subscription.unsubscribe(limit=1)
+    async for _ in outer.messages:
+        job = trace.get_current_span()
+        async for _ in inner.messages:
+            await other.next_msg(timeout=10)
+        assert trace.get_current_span() is job
 
 
 async def test_a_job_is_come_back_to_when_another_subscription_gets_nothing(

@@ -28,13 +28,26 @@ class _Owner:
 
 
 def test_a_subject_is_known_until_there_are_too_many() -> None:
-    """Then the oldest is forgotten, one for each new one."""
+    """Then each eighth that comes again takes the place of the oldest."""
     cache = SubjectCache()
-    for number in range(3000):
+    for number in range(2048 + 80):
         for _ in range(2):
             assert cache.remember(str(number), _CACHED) is _CACHED
-        assert cache[str(number)] is _CACHED
-    assert list(cache) == [str(number) for number in range(3000 - 2048, 3000)]
+    later = range(2048 + 7, 2048 + 80, 8)
+    assert list(cache) == [str(number) for number in (*range(10, 2048), *later)]
+
+
+def test_more_subjects_that_take_turns_are_mostly_known() -> None:
+    """There is no number from which on none is."""
+    cache = SubjectCache()
+    unknown = 0
+    for turn in range(10):
+        for number in range(3000):
+            if str(number) not in cache:
+                unknown += turn > 1
+                cache.remember(str(number), _CACHED)
+    assert len(cache) == 2048
+    assert unknown < 8 * 3000 / 2
 
 
 def test_few_subjects_are_known_that_do_not_come_again() -> None:
@@ -43,7 +56,7 @@ def test_few_subjects_are_known_that_do_not_come_again() -> None:
     for number in range(10_000):
         assert cache.remember(str(number), _CACHED) is _CACHED
     assert list(cache) == [str(number) for number in range(64)]
-    assert len(cache._seen) <= 2048
+    assert len(cache._seen) <= 4096
 
 
 def test_two_thousand_subjects_that_take_turns_are_all_known() -> None:
@@ -58,8 +71,8 @@ def test_two_thousand_subjects_that_take_turns_are_all_known() -> None:
     assert unknown == [2000, 2000 - 64, 0]
 
 
-def test_routes_are_those_of_one_instrumentation_and_one_connect() -> None:
-    """Another one has none yet."""
+def test_a_cache_is_that_of_one_instrumentation_and_one_connect() -> None:
+    """Another one is empty yet."""
     owner, telemetry, info = _Owner(), object(), {"client_id": 1}
     cache_of(owner, telemetry, info).remember("a", _CACHED)
     assert cache_of(owner, telemetry, info) == {"a": _CACHED}

@@ -22,8 +22,9 @@ _MAX_ENTRY = 4096
 # Each takes time. Where there are more, entries with a property, or with a malformed escape among
 # the others, count as malformed.
 _MAX_PROPERTIES, _MAX_ESCAPES = 256, 256
-_KEY = r"[!#-'*+\-.0-9A-Z^-z|~]+"
-_TEXT = r"[!#-+\--:<-\[\]-~]*"
+_KEY_CHAR, _TEXT_CHAR = r"[!#-'*+\-.0-9A-Z^-z|~]", r"[!#-+\--:<-\[\]-~]"
+# All of such characters or none: in what is malformed, nothing is tried again with fewer of them.
+_KEY, _TEXT = f"{_KEY_CHAR}+(?!{_KEY_CHAR})", f"{_TEXT_CHAR}*(?!{_TEXT_CHAR})"
 _PROPERTY = f";{_KEY}(?: ?= ?{_TEXT})?"
 _MEMBER = rf",({_KEY}) ?= ?({_TEXT}%s)(?=,|\Z)"
 _find_members = re.compile(_MEMBER % f"(?:{_PROPERTY})*").findall
@@ -37,7 +38,8 @@ _UNQUOTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~
 class Baggage(dict[str, object]):
     """The entries of a baggage by their names, decoded, and the text that they were read from.
 
-    Not to be changed: OpenTelemetry's functions copy a baggage into a ``dict`` before they do.
+    Not to be changed, nor a ``copy.copy`` of it: OpenTelemetry's functions make a ``dict`` of it
+    before they do.
 
     Attributes:
         text: the well-formed entries, spelled as they came, but without blanks.
@@ -60,10 +62,8 @@ def read_baggage(value: str) -> Baggage:
     entries: dict[str, object] = {}
     spelled: list[str] = []
     room = MAX_SIZE
-    for name, content, entry, size in _members(_first_members("," + _without_blanks(value))):
-        if size > _MAX_ENTRY:
-            continue
-        room -= size + bool(spelled)
+    for name, content, entry in _members(_first_members("," + _without_blanks(value))):
+        room -= len(entry) + bool(spelled)
         if room < 0 or len(spelled) == MAX_ENTRIES:
             break
         spelled.append(entry)
@@ -71,10 +71,8 @@ def read_baggage(value: str) -> Baggage:
     return Baggage(entries, ",".join(spelled))
 
 
-def _members(text: str) -> Iterator[tuple[str, str, str, int]]:
-    """Name and value of each well-formed entry, how it is spelled, and its size: that of what a
-    propagator makes of it, who warns of what is too large to be sent, if that is more.
-    """
+def _members(text: str) -> Iterator[tuple[str, str, str]]:
+    """Name and value of each entry that is well-formed and not too large, and how it is spelled."""
     has_properties = 0 < text.count(";") <= _MAX_PROPERTIES
     find = _find_members if has_properties else _find_members_without_properties
     is_literal = not text.encode(errors="replace").translate(None, _UNQUOTED + b",=")
@@ -83,13 +81,13 @@ def _members(text: str) -> Iterator[tuple[str, str, str, int]]:
         content = spelling.replace(" ", "")
         entry = f"{key}={content}"
         if is_literal:
-            yield key, content, entry, len(entry)
+            if len(entry) <= _MAX_ENTRY:
+                yield key, content, entry
             continue
         name = key if key.isalnum() else _decoded(key, has_few_escapes)
         decoded = _decoded(content, has_few_escapes)
-        if name is not None and decoded is not None:
-            size = max(len(entry), _written_size(name, decoded))
-            yield name.strip(), decoded.strip(), entry, size
+        if name is not None and decoded is not None and _is_sendable(name, decoded, entry):
+            yield name.strip(), decoded.strip(), entry
 
 
 def _first_members(text: str) -> str:
@@ -130,7 +128,12 @@ def _unquoted(text: str) -> bytes:
     return a2b_qp(text.encode().replace(b"=", b"=3D").translate(_QUOTED_PRINTABLE))
 
 
-def _written_size(name: str, value: str) -> int:
-    """Characters of an entry when a propagator writes it."""
+def _is_sendable(name: str, value: str, entry: str) -> bool:
+    """Whether ``entry`` is not too large, nor what OpenTelemetry's propagator would make of it: it
+    warns of one that is, where the application has changed another one.
+    """
+    if 3 * len(entry) <= _MAX_ENTRY:  # no character becomes more than three
+        return True
     data = f"{name}{value}".encode()
-    return len(data) + 2 * len(data.translate(None, _UNQUOTED)) + len("=")
+    written = len(data) + 2 * len(data.translate(None, _UNQUOTED)) + len("=")
+    return max(len(entry), written) <= _MAX_ENTRY

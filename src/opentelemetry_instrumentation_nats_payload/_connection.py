@@ -192,7 +192,7 @@ def subscriber_of(subscription: Any) -> Subscriber:
 
 def has_ended(subscription: Any) -> bool:
     """Whether nothing more comes from ``subscription``: it is closed, has had all that it was to
-    get, or is no more.
+    get, or is no more. Its last message may still be worked on.
     """
     inner = getattr(subscription, "_sub", subscription)
     if inner is None or getattr(inner, "_closed", False):

@@ -26,6 +26,7 @@ from ._w3c import SPAN_KEY
 
 WORK_KEY = context_api.create_key("nats-work")
 CONTINUED_KEY = context_api.create_key("nats-continued")
+_MAX_LAYERS = 10
 
 has_met_message: ContextVar[bool] = ContextVar("nats-has-met-message", default=False)
 """Whether the current context may be about a message. A look at it costs a third of one at the
@@ -112,13 +113,15 @@ def end_work(work: Work) -> None:
 class _Continued:
     """What was added to the context of a task, and after what."""
 
-    __slots__ = ("added", "former", "source", "span")
+    __slots__ = ("added", "former", "layers", "source", "span")
 
     def __init__(self, source: object, added: Context, former: Context) -> None:
         self.source = ref(source)
         self.span = trace.get_current_span(added)
         self.added = added
         self.former = former
+        before = _continued_in(former)
+        self.layers: int = 1 if before is None else before.layers + 1
 
 
 def is_about_message(context: Context) -> bool:
@@ -160,25 +163,23 @@ def continue_in(context: Context, source: object) -> None:
 
 
 def add(values: Context, source: object) -> None:
-    """Add ``values`` to the context of this task, until :func:`give_back`.
-
-    Not to what is left of subscriptions that have ended, which nobody asks again: a task may make
-    one for each message. Only the last of these contexts is come back to.
-    """
+    """Add ``values`` to the context of this task, until :func:`give_back`."""
     if values:
         has_met_message.set(True)
-        former = context_api.get_current()
-        base = _without_ended(former)
-        last = _continued_in(former)
-        if last is not None and base is not former:
-            last.former = _without_ended(last.former)
+        former = _bounded(context_api.get_current())
         continued = _Continued(source, values, former)
-        context_api.attach(Context({**base, **values, CONTINUED_KEY: continued}))
+        context_api.attach(Context({**former, **values, CONTINUED_KEY: continued}))
 
 
-def _without_ended(context: Context) -> Context:
-    """``context`` without what was added last by subscriptions that have ended."""
+def _bounded(context: Context) -> Context:
+    """``context`` without what subscriptions have added last that have ended, if much was added.
+
+    A task may make a subscription for each message, and would keep the contexts of all. Before, it
+    may be at work on the last message of one, and ask others about it.
+    """
     continued = _continued_in(context)
+    if continued is None or continued.layers < _MAX_LAYERS:
+        return context
     while continued is not None and has_ended(continued.source()):
         context = without_continued(context)
         continued = _continued_in(context)

@@ -10,6 +10,9 @@ from ._subjects import Handling
 _MAX_SUBJECTS = 2048
 """What is kept of one takes 1 kB."""
 
+_MAX_SEEN = 4096
+"""Subjects of which it is known that they occurred once. One takes some 60 bytes."""
+
 _MAX_UNIQUE = 64
 """Subjects that are remembered at their first message; all others at their second one. There may be
 one for each message."""
@@ -35,35 +38,43 @@ class SubjectCache(dict[str, CachedSubject]):
     """What is known of each subject, for one instrumentation and one connection to a server.
 
     As many subjects as those of a market are known all the time, however they take turns, and of
-    subjects that do not come again next to nothing is kept.
+    subjects that do not come again next to nothing is kept. Of more that take turns, most are known
+    if only some of those that come again take the place of the oldest.
 
     Args:
         telemetry: the instrumentation.
         info: the server's INFO, a new object at each connect.
     """
 
-    __slots__ = ("_seen", "info", "telemetry")
+    __slots__ = ("_excess", "_seen", "info", "telemetry")
 
     def __init__(self, telemetry: object = None, info: object = None) -> None:
         super().__init__()
         self.telemetry = telemetry
         self.info = info
         self._seen: set[int] = set()
+        self._excess = 0
 
     def remember(self, subject: str, cached: CachedSubject) -> CachedSubject:
         """Keep what is known of ``subject`` if that may come again, and return it."""
         if len(self) < _MAX_UNIQUE or self._comes_again(hash(subject)):
-            if len(self) >= _MAX_SUBJECTS:
+            if len(self) < _MAX_SUBJECTS:
+                self[subject] = cached
+            elif self._is_eighth():
                 del self[next(iter(self))]
-            self[subject] = cached
+                self[subject] = cached
         return cached
+
+    def _is_eighth(self) -> bool:
+        self._excess += 1
+        return self._excess % 8 == 0
 
     def _comes_again(self, subject: int) -> bool:
         """Whether ``subject``, a hash, was asked for not long ago."""
         if subject in self._seen:
             self._seen.remove(subject)
             return True
-        if len(self._seen) >= _MAX_SUBJECTS:
+        if len(self._seen) >= _MAX_SEEN:
             self._seen.clear()
         self._seen.add(subject)
         return False
