@@ -83,6 +83,7 @@ UNREACHED = {
     "_metrics._Failures._observe": "called by the SDK, which takes what it raises",
     "_queue_items.QueueItems.__reduce__": "called by copy for the application",
     "_subject_cache.SubjectCache._comes_again": "from the 65th subject of a connection on",
+    "_subject_cache.SubjectCache._is_eighth": "from the 2049th on",
     "_series.Outcome.attributes": "called by the SDK, which takes what it raises",
 }
 """Functions that no mode runs, and why."""

@@ -22,6 +22,7 @@ _SUBSCRIBE = "subscribe, unsubscribe"
 _ASK = "subscribe, next_msg, unsubscribe"
 _RECONNECT = "reconnect"
 _INSTRUMENT = "instrument, uninstrument"
+# Tens: of ten subscriptions that have ended a task keeps what their last messages had.
 _TURNS = {
     _SUBSCRIBE: (10_000, 500),
     _ASK: (10_000, 500),
