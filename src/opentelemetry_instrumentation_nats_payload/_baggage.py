@@ -75,17 +75,11 @@ def _members(text: str) -> Iterator[tuple[str, str, str]]:
     """Name and value of each entry that is well-formed and not too large, and how it is spelled."""
     has_properties = 0 < text.count(";") <= _MAX_PROPERTIES
     find = _find_members if has_properties else _find_members_without_properties
-    is_literal = not text.encode(errors="replace").translate(None, _UNQUOTED + b",=")
     has_few_escapes = text.count("%") <= _MAX_ESCAPES
     for key, spelling in find(text):
         content = spelling.replace(" ", "")
         entry = f"{key}={content}"
-        if is_literal:
-            if len(entry) <= _MAX_ENTRY:
-                yield key, content, entry
-            continue
-        name = key if key.isalnum() else _decoded(key, has_few_escapes)
-        decoded = _decoded(content, has_few_escapes)
+        name, decoded = _decoded(key, has_few_escapes), _decoded(content, has_few_escapes)
         if name is not None and decoded is not None and _is_sendable(name, decoded, entry):
             yield name.strip(), decoded.strip(), entry
 

@@ -17,8 +17,7 @@ class CarrierGetter(Getter[Mapping[str, str]]):
 
     def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
         """The value of ``key``, or None."""
-        value = self._value(carrier, key)
-        value = None if value is None else accepted(key, value)
+        value = accepted(key, self._value(carrier, key))
         return None if value is None else [value]
 
     def text(self, carrier: Mapping[str, str], key: str) -> str | None:

@@ -81,6 +81,9 @@ def _as_written(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments as nats-py writes them: the application may change a buffer or a dict while the
     first attempt waits for its answer.
+
+    Not ``operation.original``, which is what came out of whatever is between this call and that of
+    the client: a subclass that compresses would do so again.
     """
     return tuple(_kept(arg) for arg in args), {k: _kept(arg) for k, arg in kwargs.items()}
 

@@ -42,16 +42,12 @@ def as_object(payload: bytes) -> bytes | None:
 def as_document(payload: bytes) -> bytes | None:
     """The same of a document of any kind."""
     # msgspec does not look at the bytes of strings that it skips.
-    if not payload.isascii() and not _is_utf8(payload):
-        return None
-    return _backend.as_strict(payload)
+    return _backend.as_strict(payload) if is_utf8(payload) else None
 
 
 def may_be_object(payload: bytes) -> bool:
     """Whether ``payload`` is UTF-8 with a brace at either end, save for white space."""
-    if (payload[:1] != b"{" or payload[-1:] != b"}") and not has_braces(payload):
-        return False
-    return payload.isascii() or _is_utf8(payload)
+    return has_braces(payload) and is_utf8(payload)
 
 
 def has_braces(payload: bytes) -> bool:
@@ -64,7 +60,16 @@ def has_braces(payload: bytes) -> bool:
 
 def is_utf8(payload: bytes) -> bool:
     """Whether ``payload`` is UTF-8."""
-    return payload.isascii() or _is_utf8(payload)
+    if payload.isascii():
+        return True
+    start, size = 0, len(payload)
+    try:
+        while start < size:
+            end = start + _CHUNK
+            start += utf_8_decode(payload[start:end], "strict", end >= size)[1]
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def begins_utf8(payload: bytes) -> bool:
@@ -91,17 +96,6 @@ def without_extensions(payload: bytes) -> bytes | None:
     alone. None if there is nothing of the kind in it.
     """
     return _backend.without_extensions(payload)
-
-
-def _is_utf8(payload: bytes) -> bool:
-    start, size = 0, len(payload)
-    try:
-        while start < size:
-            end = start + _CHUNK
-            start += utf_8_decode(payload[start:end], "strict", end >= size)[1]
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def decode_carrier(document: bytes) -> dict[str, str] | None:
