@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from nats.aio.client import Client
 from nats.errors import OutboundBufferLimitError
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from broken import Broken
 from conftest import Connect, Inbox, Instrumentation, StartServer, settle
 from observed_application import Application
+from sent_smaller import SENT, send_smaller
 
 _UNREAD = b"PING\r\n" * 3_000_000  # more than all buffers on the way take
 _LARGE = b'{"a":"%b"}' % (b"x" * 2000)
@@ -80,16 +80,11 @@ async def test_what_is_buffered_goes_out_although_the_end_of_its_span_fails(
     connect: Connect, inbox: Inbox, spans: Instrumentation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also of a subclass that sends something smaller, for which the buffer is counted anew."""
-    original = Client._send_publish
-
-    async def send(self: Any, subject: str, reply: str, payload: bytes, *args: Any) -> None:
-        await original(self, subject, reply, b"{}", *args)
-
     nc = await connect()
     await nc.subscribe("fault.smaller", cb=inbox.callback)
     await settle(nc)
     spans.provider.add_span_processor(_BrokenAtTheEnd())
-    monkeypatch.setattr(Client, "_send_publish", send)
+    send_smaller(monkeypatch)
     await nc.publish("fault.smaller", b'{"a":1}')
-    assert await inbox.data() == b"{}"
+    assert await inbox.data() == SENT
     monkeypatch.undo()

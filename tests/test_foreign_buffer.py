@@ -13,6 +13,7 @@ from nats.aio.client import Client
 
 from conftest import Connect, Inbox, Instrumentation
 from opentelemetry_instrumentation_nats_payload import NATSInstrumentor
+from sent_smaller import SENT, send_smaller
 
 _PAYLOAD = b'{"a":1}'
 
@@ -98,16 +99,11 @@ async def test_a_subclass_that_sends_something_smaller_leaves_nothing_stuck(
     connect: Connect, inbox: Inbox, spans: Instrumentation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Below nats-py's publish, where no wrapper is seen."""
-    original = Client._send_publish
-
-    async def send(self: Any, subject: str, reply: str, payload: bytes, *args: Any) -> None:
-        await original(self, subject, reply, b"{}", *args)
-
     nc = await connect()
     await nc.subscribe("buffer.smaller", cb=inbox.callback)
-    monkeypatch.setattr(Client, "_send_publish", send)
+    send_smaller(monkeypatch)
     for _ in range(3):
         await nc.publish("buffer.smaller", _PAYLOAD)
     for _ in range(3):
-        assert await inbox.data() == b"{}"
+        assert await inbox.data() == SENT
     monkeypatch.undo()

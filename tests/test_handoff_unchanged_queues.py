@@ -41,6 +41,7 @@ def test_put_nowait_looks_as_it_did(instrumentation: Instrumentation) -> None:
 class _Lazy:
     """A proxy that has to make what it stands for, as soon as its class is asked for."""
 
+    # The class of every object may be set; nobody sets that of a proxy here.
     @property
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         raise AssertionError("nobody needs it yet")

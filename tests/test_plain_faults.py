@@ -42,6 +42,17 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
 
 
+async def _exchange_twice(connect: Connect, inbox: Inbox, start: bytes) -> None:
+    """What comes in begins with ``start``, and comes once."""
+    nc = await connect()
+    await nc.subscribe("plain.in", cb=inbox.callback)
+    for _ in range(2):
+        await nc.publish("plain.in", b'{"a":1}')
+        assert (await inbox.data()).startswith(start)
+    await settle(nc)
+    assert inbox.messages.empty()
+
+
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
@@ -64,17 +75,11 @@ async def test_where_the_short_way_fails_the_long_one_is_taken(
     """The message has its spans, in one trace, and goes out once; that it failed is told once."""
     started = _names_of_started(spans)
     monkeypatch.setattr(owner, name, raise_broken)
-    nc = await connect()
-    await nc.subscribe("plain.in", cb=inbox.callback)
-    for _ in range(2):
-        await nc.publish("plain.in", b'{"a":1}')
-        assert (await inbox.data()).startswith(b'{"a":1,"_otel_trace_headers":{')
-    await settle(nc)
+    await _exchange_twice(connect, inbox, b'{"a":1,"_otel_trace_headers":{')
     publish, process, *_ = spans.spans()
     assert (publish.name, process.name) == ("publish plain.in", "process plain.in")
     assert (process.trace, process.parent) == (publish.trace, publish.span)
     assert sorted(started) == sorted(spans.names())
-    assert inbox.messages.empty()
     assert len(_warnings(caplog)) == 1
 
 
@@ -103,14 +108,8 @@ async def test_what_fails_once_the_span_has_started_starts_no_second_one(
     """Each span that was started has ended, and the message goes out and comes in once."""
     started = _names_of_started(spans)
     monkeypatch.setattr(owner, name, raise_broken)
-    nc = await connect()
-    await nc.subscribe("plain.in", cb=inbox.callback)
-    for _ in range(2):
-        await nc.publish("plain.in", b'{"a":1}')
-        assert (await inbox.data()).startswith(b'{"a":1')
-    await settle(nc)
+    await _exchange_twice(connect, inbox, b'{"a":1')
     assert sorted(started) == sorted(spans.names())
-    assert inbox.messages.empty()
     warnings = _warnings(caplog)
     assert warnings
     assert len(set(warnings)) == len(warnings)
