@@ -100,6 +100,23 @@ async def test_tasks_that_start_each_other_keep_nothing_of_those_before(
     assert await done <= _FEW
 
 
+async def test_a_task_keeps_little_of_subscriptions_that_overlap(
+    connect: Connect, spans: Instrumentation
+) -> None:
+    """The next one is made and asked before the former one is closed."""
+    client = await connect()
+    before = _kept()
+    former: Subscription | None = None
+    for number in range(300):
+        subscription = await client.subscribe(f"chain.{number}")
+        await client.publish(f"chain.{number}", b"{}")
+        await subscription.next_msg(timeout=10)
+        if former is not None:
+            await former.unsubscribe()
+        former = subscription
+    assert _kept() - before <= 110
+
+
 async def test_callbacks_that_subscribe_the_next_one_keep_nothing_of_those_before(
     connect: Connect, spans: Instrumentation
 ) -> None:

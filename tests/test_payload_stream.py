@@ -46,6 +46,14 @@ def test_an_end_alone_is_not_enough_among_lines(value: bytes) -> None:
             assert field.read(payload) is None
 
 
+def test_a_document_that_is_cut_off_is_not_read() -> None:
+    """Its brackets do not close: the field in it is that of a nested object."""
+    payload = b'{"log":{"n":1,\n%b,%b}' % (_LONG, SPLICED)
+    for backend in BACKENDS:
+        with using(backend) as field:
+            assert field.read(payload) is None
+
+
 _ONCE: dict[str, Callable[[bytes], bytes]] = {
     "NaN behind lines": lambda x: b'{%b,"b":"%b\\u0041",\n"c":[NaN]}' % (SPLICED, x),
     "NaN before it": lambda x: b'{"b":"%b\\u0041","c":[NaN],\n%b}' % (x, SPLICED),

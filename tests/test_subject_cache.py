@@ -38,7 +38,7 @@ def test_a_subject_is_known_until_there_are_too_many() -> None:
 
 
 def test_more_subjects_that_take_turns_are_mostly_known() -> None:
-    """There is no number from which on none is."""
+    """Up to the number of those of which it is known that they occurred once."""
     cache = SubjectCache()
     unknown = 0
     for turn in range(10):

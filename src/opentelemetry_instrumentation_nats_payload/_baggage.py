@@ -11,6 +11,7 @@ import re
 from binascii import a2b_qp
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 MAX_SIZE = 8192
 """Characters (https://www.w3.org/TR/baggage/#limits, and OpenTelemetry's own limit)."""
@@ -61,11 +62,8 @@ def read_baggage(value: str) -> Baggage:
     """
     entries: dict[str, object] = {}
     spelled: list[str] = []
-    room = MAX_SIZE
-    for name, content, entry in _members(_first_members("," + _without_blanks(value))):
-        room -= len(entry) + bool(spelled)
-        if room < 0 or len(spelled) == MAX_ENTRIES:
-            break
+    members = _members(_first_members("," + _without_blanks(value)))
+    for name, content, entry in islice(members, MAX_ENTRIES):
         spelled.append(entry)
         entries[name] = content
     return Baggage(entries, ",".join(spelled))

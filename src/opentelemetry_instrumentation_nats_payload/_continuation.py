@@ -26,7 +26,7 @@ from ._w3c import SPAN_KEY
 
 WORK_KEY = context_api.create_key("nats-work")
 CONTINUED_KEY = context_api.create_key("nats-continued")
-_MAX_LAYERS = 10
+_MAX_LAYERS, _MOST_LAYERS = 10, 100
 
 has_met_message: ContextVar[bool] = ContextVar("nats-has-met-message", default=False)
 """Whether the current context may be about a message. A look at it costs a third of one at the
@@ -180,7 +180,9 @@ def _bounded(context: Context) -> Context:
     continued = _continued_in(context)
     if continued is None or continued.layers < _MAX_LAYERS:
         return context
-    while continued is not None and has_ended(continued.source()):
+    # Subscriptions may overlap, so that an open one is above each that has ended.
+    is_full = continued.layers >= _MOST_LAYERS
+    while continued is not None and (is_full or has_ended(continued.source())):
         context = without_continued(context)
         continued = _continued_in(context)
     return context

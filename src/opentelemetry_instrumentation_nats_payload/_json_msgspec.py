@@ -68,9 +68,9 @@ def look(payload: bytes) -> bool | None:
 def _is_at_extension(payload: bytes, error: msgspec.DecodeError) -> bool:
     text = str(error)
     found = _POSITION.search(text)
-    if found is None:  # words of another msgspec
+    if found is None and "truncated" not in text:  # words of another msgspec
         return True
-    end = int(found[1])
+    end = int(found[1]) if found else len(payload)
     if payload.startswith(_CONSTANTS, end):
         return True
     before = payload[max(end - _BEHIND, 0) : end]

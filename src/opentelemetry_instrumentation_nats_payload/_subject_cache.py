@@ -38,8 +38,8 @@ class SubjectCache(dict[str, CachedSubject]):
     """What is known of each subject, for one instrumentation and one connection to a server.
 
     As many subjects as those of a market are known all the time, however they take turns, and of
-    subjects that do not come again next to nothing is kept. Of more that take turns, most are known
-    if only some of those that come again take the place of the oldest.
+    subjects that do not come again next to nothing is kept. Of up to 4096 that take turns, many
+    are known, since only some of those that come again take the place of the oldest.
 
     Args:
         telemetry: the instrumentation.
